@@ -1,0 +1,1 @@
+"""The storefront's worker: takes orders, reserves stock, writes receipts."""

@@ -1,0 +1,5 @@
+"""What can go wrong in the worker."""
+
+
+class WorkerError(Exception):
+    """A file that the worker needs is missing or wrong."""

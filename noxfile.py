@@ -1,0 +1,24 @@
+# /// script
+# dependencies = ["nox>=2026.10.20", "isonox[uv] @ ."]
+# ///
+"""The pipeline of isonox: it is its own first user."""
+
+import isonox
+from isonox import stages
+
+stages.lint()
+stages.format()
+stages.types()
+stages.tests()
+stages.coverage()
+stages.security()
+stages.audit()
+stages.licenses()
+stages.build()
+stages.docs()
+
+
+@isonox.session(python="3.13", requires=["build"], timeout_minutes=15, tags=["integration"])
+def integration(session: isonox.Session) -> None:
+    """Run the storefront's own `make ci`, as a newcomer would."""
+    session.run("make", "-C", "examples/storefront", "ci", external=True)

@@ -1,0 +1,23 @@
+"""isonox: one noxfile, two places, the same verdict. This is what a noxfile imports."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isonox import stages
+    from isonox.sessions.declare import session
+    from isonox.sessions.session import Session
+
+__all__ = ["Session", "session", "stages"]
+
+#: Where each public name lives; loaded on first use, so that the command line starts without nox.
+_HOMES = {"Session": "isonox.sessions.session", "session": "isonox.sessions.declare", "stages": "isonox.stages"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'isonox' has no attribute {name!r}")
+    module = importlib.import_module(_HOMES[name])
+    return module if name == "stages" else getattr(module, name)

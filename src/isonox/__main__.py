@@ -1,0 +1,7 @@
+"""`python -m isonox`."""
+
+import sys
+
+from isonox.cli import main
+
+sys.exit(main())

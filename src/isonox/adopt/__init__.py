@@ -1,0 +1,1 @@
+"""Start a pipeline in a repository that has none."""

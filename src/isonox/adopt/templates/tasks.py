@@ -1,0 +1,5 @@
+"""`inv --list` shows isonox's verbs."""
+
+from isonox.tasks import namespace
+
+__all__ = ["namespace"]

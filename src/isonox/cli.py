@@ -1,0 +1,130 @@
+"""`isonox`: the verbs on the command line, the arguments parsed and handed on."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from isonox.errors import ExitCode, UsageError, did_you_mean
+from isonox.system.version import own_version
+from isonox.verbs.boundary import guarded
+from isonox.verbs.declaration import Kind, Option, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from isonox.verbs.declaration import Function
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with did-you-mean and errors that go through the one boundary."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(_with_suggestion(self, message), hint=f"{self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    return guarded(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser for all verbs (the reference documentation is made from it too)."""
+    from isonox.verbs.table import VERBS  # noqa: PLC0415 - `isonox --version` needs none of them
+
+    top = _Parser(
+        prog="isonox",
+        description="Run your CI pipeline here exactly as it runs there: one noxfile, two places, the same verdict.",
+        epilog=_exit_codes(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"isonox {own_version()}")
+    verbs = top.add_subparsers(metavar="VERB", title="verbs", dest="verb", required=True, parser_class=_Parser)
+    for verb in VERBS:
+        _add_verb(verbs, verb)
+    return top
+
+
+def _run(arguments: list[str]) -> ExitCode:
+    before, posargs = _split(arguments)
+    if not before and not posargs:
+        parser().print_help(sys.stderr)
+        return ExitCode.USAGE
+    try:
+        parsed = vars(parser().parse_args(before))
+    except SystemExit as stop:  # --help and --version: argparse has printed them
+        return ExitCode(stop.code or 0)
+    function: Function = parsed.pop("function")
+    takes_posargs: bool = parsed.pop("takes_posargs")
+    verb = parsed.pop("verb")
+    if posargs and not takes_posargs:
+        raise UsageError(f"isonox {verb} takes nothing after `--`, got: {' '.join(posargs)}")
+    if takes_posargs:
+        parsed["posargs"] = posargs
+    return function(**parsed)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Part at the first `--`."""
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _add_verb(verbs: Any, verb: Verb) -> None:
+    description = f"{verb.summary}\n\n{verb.description}".strip()
+    child = verbs.add_parser(
+        verb.name,
+        help=verb.summary,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage=f"isonox {verb.name} [options]" + (" [-- ARGUMENTS]" if verb.takes_posargs else ""),
+        allow_abbrev=False,
+    )
+    child.set_defaults(function=verb.function, takes_posargs=verb.takes_posargs)
+    for option in verb.options:
+        _add_option(child, option)
+
+
+def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+    names = [f"-{option.help.short}"] if option.help.short else []
+    names.append(option.flag)
+    settings: dict[str, Any] = {"dest": option.name, "help": option.help.text, "default": option.default}
+    match option.kind:
+        case Kind.FLAG:
+            settings["action"] = "store_true"
+        case Kind.LIST:
+            settings |= {"action": "append", "metavar": option.help.metavar, "default": []}
+        case Kind.INTEGER:
+            settings |= {"type": int, "metavar": option.help.metavar}
+        case Kind.TEXT:
+            settings["metavar"] = option.help.metavar
+    parser.add_argument(*names, **settings)
+
+
+def _with_suggestion(parser: argparse.ArgumentParser, message: str) -> str:
+    """Add did-you-mean to argparse's message about an unknown verb or option."""
+    if match := re.match(r"argument VERB: invalid choice: '([^']*)'", message):
+        choices = next(iter(parser._subparsers._group_actions)).choices or {}  # type: ignore[union-attr]  # noqa: SLF001
+        return f"unknown verb {match[1]!r}{did_you_mean(match[1], list(choices))}"
+    if match := re.match(r"unrecognized arguments: (\S+)", message):
+        flag = match[1].partition("=")[0]
+        known = [name for action in _all_actions(parser) for name in action.option_strings]
+        return f"unknown argument {match[1]!r}{did_you_mean(flag, known)}"
+    return message
+
+
+def _all_actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    actions = list(parser._actions)  # noqa: SLF001 - argparse has no public list
+    for action in parser._actions:  # noqa: SLF001
+        for child in (action.choices or {}).values() if isinstance(action.choices, dict) else ():
+            actions.extend(child._actions)  # noqa: SLF001
+    return actions
+
+
+def _exit_codes() -> str:
+    meanings = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ExitCode)
+    return f"exit codes: {meanings}"

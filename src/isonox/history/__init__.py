@@ -1,0 +1,1 @@
+"""What earlier runs teach: durations for the schedule."""

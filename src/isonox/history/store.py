@@ -1,0 +1,93 @@
+"""`history.db`: how long each job took, over all runs of this checkout."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import statistics
+from typing import TYPE_CHECKING
+
+from isonox.errors import StateError
+from isonox.model.verdict import Verdict
+from isonox.system import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from isonox.model.record import Record
+
+#: An estimate is the median of so many green runs.
+WINDOW = 5
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS durations (
+    job TEXT NOT NULL, run TEXT NOT NULL, verdict TEXT NOT NULL, seconds REAL NOT NULL,
+    PRIMARY KEY (job, run)
+);
+"""
+
+
+class History:
+    """The store of one workspace.
+
+    Args:
+        path: The database file; made on first use.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    def of(cls, root: Path) -> History:
+        """Return the store of the workspace at `root`."""
+        return cls(files.state_directory(root) / "history.db")
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Remember how long these jobs took."""
+        rows = [(record.job, record.run, record.verdict.value, record.seconds) for record in records]
+        with self._open() as database:
+            database.executemany("INSERT OR REPLACE INTO durations VALUES (?, ?, ?, ?)", rows)
+
+    def durations(self) -> dict[str, float]:
+        """Return the median seconds of each job's last green runs."""
+        with self._open() as database:
+            rows = database.execute(
+                "SELECT job, seconds FROM durations WHERE verdict = ? ORDER BY run DESC", (Verdict.PASSED.value,)
+            ).fetchall()
+        seen: dict[str, list[float]] = {}
+        for job, seconds in rows:
+            times = seen.setdefault(job, [])
+            if len(times) < WINDOW:
+                times.append(seconds)
+        return {job: statistics.median(times) for job, times in seen.items()}
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Open, and close whatever happens; a damaged file is set aside: estimates are worth no failure."""
+        try:
+            database = self._connect()
+        except sqlite3.DatabaseError:
+            self._path.replace(self._path.with_suffix(".damaged"))
+            database = self._connect()
+        try:
+            with database:
+                yield database
+        except sqlite3.OperationalError as error:
+            raise StateError(
+                f"can't use {self._path}: {error}", hint="check the disk and the folder's permissions, or remove it"
+            ) from error
+        finally:
+            database.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            database = sqlite3.connect(self._path, timeout=10)
+        except sqlite3.OperationalError as error:
+            raise StateError(f"can't open {self._path}: {error}") from error
+        try:
+            database.executescript(_SCHEMA)
+        except sqlite3.DatabaseError:
+            database.close()
+            raise
+        return database

@@ -1,0 +1,78 @@
+"""What happens in a run; console and reports subscribe, the engine prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from isonox.model.plan import Plan, PlannedJob
+    from isonox.model.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted:
+    """The plan is written and the first jobs are about to start.
+
+    Attributes:
+        slots: How many jobs run at once.
+        directory: The run's folder.
+    """
+
+    plan: Plan
+    slots: int
+    directory: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobAdded:
+    """A job joined the plan because a session notified it."""
+
+    job: PlannedJob
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStarted:
+    """A child process runs this job now; its output goes to `log`."""
+
+    job: PlannedJob
+    log: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEnded:
+    """A job has its verdict."""
+
+    job: PlannedJob
+    record: Record
+    log: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """A moment has passed; nothing else happened."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnded:
+    """Every job of the plan has its verdict.
+
+    Attributes:
+        plan: The plan, jobs that were added by notification included.
+        records: One for each job of the plan, in its order.
+        seconds: Wall time.
+        interrupted: Whether the user stopped the run.
+    """
+
+    plan: Plan
+    records: tuple[Record, ...]
+    seconds: float
+    interrupted: bool
+    directory: Path
+
+
+Event = RunStarted | JobAdded | JobStarted | JobEnded | Tick | RunEnded
+Subscriber = Callable[[Event], None]

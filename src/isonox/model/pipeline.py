@@ -1,0 +1,129 @@
+"""What the noxfile declares: stages, their sessions, and who requires whom."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from isonox.errors import ConfigurationErrors, CycleError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """The CI facts of a stage; see `isonox.sessions.declare.session` for what each means.
+
+    Attributes:
+        environment: "declared" for `isonox.session`; "inherited" for a plain `nox.session`, whose
+            environment isonox leaves as it found it.
+    """
+
+    environment: Literal["declared", "inherited"] = "declared"
+    per_package: bool = False
+    timeout_minutes: float | None = None
+    env: dict[str, str] = {}
+    secrets: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    artifacts: tuple[str, ...] = ()
+    cache: bool = True
+    required: bool = True
+    permissions: dict[str, str] = {}
+
+
+#: What a plain `@nox.session` gets.
+PLAIN = Facts(environment="inherited", cache=False)
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Nox's session: a stage for one Python and one set of parameters.
+
+    Attributes:
+        id: Nox's full signature, unambiguous for `nox -s`: `tests-3.12(api)`.
+        stage: The name that the noxfile gave it: `tests`.
+        signatures: Every name under which nox knows it.
+        python: The interpreter that was asked for ("3.12"), None for nox's own, False for none at all.
+        package: Name of the workspace package that it is for, where it is per package.
+        requires: Ids of the sessions that must be green before this one starts.
+        default: Whether `nox` without arguments would run it.
+    """
+
+    id: str
+    stage: str
+    signatures: tuple[str, ...] = ()
+    python: str | bool | None = None
+    package: str | None = None
+    tags: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    default: bool = True
+    description: str = ""
+    facts: Facts = PLAIN
+
+
+class Pipeline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """All sessions of the noxfile, in its order. Build it with `Pipeline.validated`."""
+
+    sessions: tuple[Session, ...]
+    noxfile: str = "noxfile.py"
+
+    @classmethod
+    def validated(cls, sessions: Iterable[Session], *, noxfile: str = "noxfile.py") -> Pipeline:
+        """Check ids and `requires`, then freeze.
+
+        Raises:
+            ConfigurationErrors: Two sessions share an id, or one requires a session that does not exist.
+            CycleError: Sessions require each other in a circle.
+        """
+        pipeline = cls(sessions=tuple(sessions), noxfile=noxfile)
+        problems = []
+        seen: set[str] = set()
+        for session in pipeline.sessions:
+            if session.id in seen:
+                problems.append(f"{noxfile}: two sessions are called {session.id!r}; nox would run only one of them")
+            seen.add(session.id)
+        for session in pipeline.sessions:
+            problems.extend(
+                f"{noxfile}: {session.id!r} requires {name!r}, which does not exist{did_you_mean(name, seen)}"
+                for name in session.requires
+                if name not in seen
+            )
+        if problems:
+            raise ConfigurationErrors(problems)
+        if cycle := pipeline._cycle():
+            raise CycleError(cycle)
+        return pipeline
+
+    @cached_property
+    def by_id(self) -> dict[str, Session]:
+        """Sessions by their full signature."""
+        return {session.id: session for session in self.sessions}
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stage names in the noxfile's order."""
+        return tuple(dict.fromkeys(session.stage for session in self.sessions))
+
+    def _cycle(self) -> tuple[str, ...]:
+        """Return one circle of `requires` (first id repeated at the end), or nothing."""
+        done: set[str] = set()
+        for start in self.by_id:
+            path: dict[str, None] = {}
+            stack = [(start, iter(self.by_id[start].requires))]
+            path[start] = None
+            while stack:
+                current, rest = stack[-1]
+                for target in rest:
+                    if target in path:
+                        circle = list(path)
+                        return (*circle[circle.index(target) :], target)
+                    if target not in done:
+                        path[target] = None
+                        stack.append((target, iter(self.by_id[target].requires)))
+                        break
+                else:
+                    done.add(current)
+                    path.pop(current)
+                    stack.pop()
+        return ()

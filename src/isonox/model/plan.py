@@ -1,0 +1,99 @@
+"""The plan: which jobs a selection means, and why. A versioned JSON document."""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import cached_property
+
+import msgspec
+
+PLAN_VERSION = 1
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was asked for. Empty fields do not restrict.
+
+    Attributes:
+        names: Stage names, session ids, or any of nox's signatures; with none, the defaults of the noxfile.
+        tags: Only sessions with one of these tags.
+        packages: Only sessions of these packages (sessions that are for no package are left out).
+        pythons: Only sessions for these interpreters.
+        posargs: Passed to every asked job after `--`.
+    """
+
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    pythons: tuple[str, ...] = ()
+    posargs: tuple[str, ...] = ()
+
+
+class ReasonKind(str, Enum):
+    """Why a job is in the plan."""
+
+    DEFAULT = "default"
+    ASKED = "asked"
+    REQUIRED = "required-by"
+    NOTIFIED = "notified-by"
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One reason; `detail` is the word that was asked for, or the job that requires or notified it."""
+
+    kind: ReasonKind
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.detail}".strip()
+
+
+class PlannedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A session (or one shard of it) that is to run.
+
+    Attributes:
+        id: The session's id, plus `#i/n` for a shard.
+        session: The session's id, as given to `nox -s`.
+        requires: Ids of jobs of this plan that must be green first.
+        estimate_seconds: Expected duration.
+        estimate_from: "history" (median of its last green runs) or "prior" (never seen).
+    """
+
+    id: str
+    session: str
+    stage: str
+    python: str | bool | None = None
+    package: str | None = None
+    tags: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    required: bool = True
+    timeout_minutes: float | None = None
+    posargs: tuple[str, ...] = ()
+    estimate_seconds: float
+    estimate_from: str
+    fingerprint: str | None = None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """The jobs to run for one selection, in the noxfile's order.
+
+    Attributes:
+        version: Version of this document's format.
+        isonox: Version of isonox that made it.
+        commit: Full hash of HEAD, or None in a repository without commits.
+        dirty: Whether the working tree differs from that commit.
+    """
+
+    version: int = PLAN_VERSION
+    isonox: str
+    commit: str | None = None
+    dirty: bool = False
+    noxfile: str = "noxfile.py"
+    selection: Selection
+    jobs: tuple[PlannedJob, ...]
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def by_id(self) -> dict[str, PlannedJob]:
+        """Jobs by id."""
+        return {job.id: job for job in self.jobs}

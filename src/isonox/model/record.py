@@ -1,0 +1,143 @@
+"""The record: what one job did. A versioned JSON document, written by whoever ran the job."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from isonox.model.verdict import Verdict
+
+RECORD_VERSION = 1
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One command that the session ran.
+
+    Attributes:
+        argv: As executed, the program's path resolved; values of declared secrets are replaced by `***`.
+        exit_code: Negative for the signal that killed it; None if it never returned.
+        seconds: Wall time.
+        phase: "environment" while nox makes the environment, else "session".
+    """
+
+    argv: tuple[str, ...]
+    exit_code: int | None = None
+    seconds: float = 0.0
+    phase: Literal["environment", "session"] = "session"
+
+
+class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
+    """The Python that the session ran on.
+
+    Attributes:
+        asked: What the noxfile asked for.
+        version: The full version that was found, patch included.
+        implementation: "CPython", "PyPy", ...
+        path: Where it was found on this machine.
+    """
+
+    asked: str | None = None
+    version: str | None = None
+    implementation: str | None = None
+    path: str | None = None
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine, as far as it can change a result."""
+
+    system: str
+    release: str
+    machine: str
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """The environment variables that the session saw.
+
+    Attributes:
+        policy: "declared" (allow-list plus declared names) or "inherited" (a plain nox session: everything).
+        values: Names and values that isonox or the noxfile set.
+        passed: Names on the allow-list that were set outside; their values stay out of the record.
+        secrets: Names of declared secrets that were set.
+    """
+
+    policy: Literal["declared", "inherited"]
+    values: dict[str, str] = {}
+    passed: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+
+class TestCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Tests by outcome, as JUnit reports them."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of the name
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    errors: int = 0
+
+    @property
+    def total(self) -> int:
+        """All tests that were collected and reported."""
+        return self.passed + self.failed + self.skipped + self.errors
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that this one asked for with `session.notify`."""
+
+    session: str
+    posargs: tuple[str, ...] | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A problem at a place, for annotations and reports."""
+
+    tool: str
+    message: str
+    path: str | None = None
+    line: int | None = None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What one job did.
+
+    Attributes:
+        version: Version of this document's format.
+        job: The job's id.
+        reason: Why the verdict is not plain "passed": the error, the waiver's reason, the job that blocks it.
+        started: UTC, ISO 8601 with seconds.
+        seconds: Wall time of the whole session, its environment included.
+        distributions: Name and version of everything installed in the session's environment.
+        artifacts: Files kept, relative to the run's `artifacts/` folder.
+        written_by: "session" (the wrapper inside the session) or "run" (the parent, for a job that could not).
+        from_run: For a cached verdict, the run that it comes from.
+    """
+
+    version: int = RECORD_VERSION
+    isonox: str
+    run: str
+    job: str
+    stage: str
+    verdict: Verdict
+    reason: str = ""
+    commit: str | None = None
+    dirty: bool = False
+    package: str | None = None
+    posargs: tuple[str, ...] = ()
+    required: bool = True
+    started: str
+    seconds: float = 0.0
+    interpreter: Interpreter = Interpreter()
+    platform: Platform | None = None
+    environment: Environment | None = None
+    commands: tuple[Command, ...] = ()
+    distributions: dict[str, str] = {}
+    tests: TestCounts | None = None
+    coverage_percent: float | None = None
+    findings: tuple[Finding, ...] = ()
+    notified: tuple[Notification, ...] = ()
+    artifacts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    written_by: Literal["session", "run"] = "session"
+    from_run: str | None = None

@@ -1,0 +1,79 @@
+"""The repository as isonox sees it: packages and how they depend on each other."""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import cached_property
+
+import msgspec
+
+
+class EdgeKind(str, Enum):
+    """Where a dependency between two packages is declared."""
+
+    PROJECT = "project"
+    EXTRA = "extra"
+    GROUP = "group"
+    SOURCE = "source"
+    ENVIRONMENT = "environment"
+    LOCK = "lock"
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """A directory with its own `pyproject.toml`: the unit of change.
+
+    Attributes:
+        name: Normalised project name (PEP 503), or the directory's name where none is declared.
+        path: Directory relative to the workspace root, POSIX separators; "." for the root itself.
+        requires_python: The `requires-python` specifier as written, or None.
+    """
+
+    name: str
+    path: str
+    requires_python: str | None = None
+
+
+class Edge(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """`source` depends on `target` (both are package names)."""
+
+    source: str
+    target: str
+    kind: EdgeKind
+
+
+class Workspace(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """The repository: its packages, their edges, and what was passed over.
+
+    Attributes:
+        packages: In order of path.
+        edges: Deduplicated and sorted; may contain cycles.
+        notes: What a person should know: a template that is no TOML, a name used twice.
+        lock: Path of the lock file relative to the root, or None.
+    """
+
+    packages: tuple[Package, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    notes: tuple[str, ...] = ()
+    lock: str | None = None
+
+    @cached_property
+    def by_name(self) -> dict[str, Package]:
+        """Packages by normalised name."""
+        return {package.name: package for package in self.packages}
+
+    @cached_property
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """Each (source, target) once, in however many places it is declared."""
+        return frozenset((edge.source, edge.target) for edge in self.edges)
+
+    def closure(self, name: str) -> tuple[str, ...]:
+        """Return `name` and all packages that it depends on, in order of path; cycles are fine."""
+        reached = {name}
+        frontier = [name]
+        while frontier:
+            source = frontier.pop()
+            for edge in self.edges:
+                if edge.source == source and edge.target not in reached:
+                    reached.add(edge.target)
+                    frontier.append(edge.target)
+        return tuple(package.name for package in self.packages if package.name in reached)

@@ -1,0 +1,69 @@
+"""Facts about a graph of jobs: what lies below, and the longest way through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from isonox.model.plan import PlannedJob
+
+
+def topological(requires: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return ids so that each comes after those that it requires; the mapping must have no circle.
+
+    Args:
+        requires: For each id, the ids that it needs; ids outside of the mapping are passed over.
+    """
+    order: list[str] = []
+    done: set[str] = set()
+    for start in requires:
+        stack = [(start, iter(requires[start]))]
+        while stack:
+            current, rest = stack[-1]
+            if current in done:
+                stack.pop()
+                continue
+            for target in rest:
+                if target in requires and target not in done:
+                    stack.append((target, iter(requires[target])))
+                    break
+            else:
+                done.add(current)
+                order.append(current)
+                stack.pop()
+    return order
+
+
+def tail_lengths(jobs: Iterable[PlannedJob], seconds: Mapping[str, float]) -> dict[str, float]:
+    """Return, for each job, the seconds of the longest way from its start to the end of the run.
+
+    Args:
+        jobs: The jobs of a plan.
+        seconds: How long each takes.
+    """
+    by_id = {job.id: job for job in jobs}
+    tails = {job: seconds[job] for job in by_id}
+    for job in reversed(topological({name: planned.requires for name, planned in by_id.items()})):
+        for needed in by_id[job].requires:
+            if needed in tails:
+                tails[needed] = max(tails[needed], seconds[needed] + tails[job])
+    return tails
+
+
+def critical_path(jobs: Iterable[PlannedJob], seconds: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the ids on the longest way through, first to last; no run can be shorter than their sum."""
+    jobs = tuple(jobs)
+    tails = tail_lengths(jobs, seconds)
+    dependents: dict[str, list[str]] = {job.id: [] for job in jobs}
+    for job in jobs:
+        for needed in job.requires:
+            if needed in dependents:
+                dependents[needed].append(job.id)
+    path: list[str] = []
+    candidates = [job.id for job in jobs]
+    while candidates:
+        path.append(max(candidates, key=lambda job: tails[job]))
+        candidates = dependents[path[-1]]
+    return tuple(path)

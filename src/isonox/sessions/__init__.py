@@ -1,0 +1,1 @@
+"""What happens inside a session: the wrapper, installs, the declared environment, the record; and loading noxfiles."""

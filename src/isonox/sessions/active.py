@@ -1,0 +1,50 @@
+"""The job that this process is running: where the pieces of its record gather."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from isonox.model.pipeline import Facts
+    from isonox.model.record import Command, Finding, Notification, TestCounts
+    from isonox.sessions.run_directory import RunDirectory
+    from isonox.workspace.config import Config
+
+
+@dataclass(kw_only=True)
+class ActiveJob:
+    """What is known about a running job so far; the hook turns it into a `Record` at the end."""
+
+    id: str
+    root: Path
+    run: RunDirectory
+    facts: Facts
+    config: Config
+    in_ci: bool
+    parallel: bool
+    secrets: tuple[str, ...] = ()
+    phase: Literal["environment", "session"] = "environment"
+    commands: list[Command] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notified: list[Notification] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    tests: TestCounts | None = None
+    coverage_percent: float | None = None
+    missing_interpreter: str | None = None
+    timed_out: bool = False
+    groups: set[str] = field(default_factory=set)
+    extras: set[str] = field(default_factory=set)
+
+    def redact(self, text: str) -> str:
+        """Return `text` with the values of declared secrets replaced."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+ACTIVE: ContextVar[ActiveJob | None] = ContextVar("active_job", default=None)

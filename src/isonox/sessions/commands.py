@@ -1,0 +1,95 @@
+"""Every command that a session runs: recorded, redacted, and ended with all its children when the session ends early."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from typing import IO, TYPE_CHECKING, Any
+
+import nox.command
+import nox.popen
+
+from isonox.model.record import Command
+from isonox.sessions.active import ACTIVE
+from isonox.system import clock, processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from isonox.sessions.active import ActiveJob
+
+#: Seconds between SIGTERM and SIGKILL for what a command that was stopped leaves behind.
+GRACE = 0.3
+
+
+@contextlib.contextmanager
+def recorded(job: ActiveJob) -> Iterator[None]:
+    """Record every command that nox starts while the context is open.
+
+    `nox.command.popen` is the one function through which nox starts processes (environments and commands alike).
+    """
+    original = nox.command.popen
+
+    def popen(args: Sequence[str], **options: Any) -> tuple[int, str]:
+        started = clock.monotonic()
+        code: int | None = None
+        try:
+            with _redirected(job, options) as redirected:
+                code, output = original(args, **redirected)
+        except BaseException:
+            processes.kill_tree(os.getpid(), grace=GRACE, include_root=False)
+            raise
+        else:
+            return code, output
+        finally:
+            job.commands.append(
+                Command(
+                    argv=tuple(job.redact(os.fspath(arg)) for arg in args),
+                    exit_code=code,
+                    seconds=round(clock.monotonic() - started, 3),
+                    phase=job.phase,
+                )
+            )
+
+    nox.command.popen = popen
+    try:
+        yield
+    finally:
+        nox.command.popen = original
+
+
+@contextlib.contextmanager
+def _redirected(job: ActiveJob, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Send the command's output through a filter where the job has secrets to hide."""
+    if not job.secrets or options.get("silent") or options.get("stdout") is not None:
+        yield options
+        return
+    reading, writing = os.pipe()
+    pump = threading.Thread(target=_pump, args=(job, reading, sys.stdout), daemon=True)
+    pump.start()
+    try:
+        yield {**options, "stdout": writing}
+    finally:
+        os.close(writing)
+        pump.join(timeout=2)
+
+
+def _pump(job: ActiveJob, reading: int, out: IO[str]) -> None:
+    with os.fdopen(reading, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            out.write(job.redact(line))
+            out.flush()
+
+
+def active_job() -> ActiveJob:
+    """Return the job that this process is running.
+
+    Raises:
+        RuntimeError: No session is running: an isonox.Session outlived its session function.
+    """
+    job = ACTIVE.get()
+    if job is None:
+        raise RuntimeError("no isonox session is running in this process")
+    return job

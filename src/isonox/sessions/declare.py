@@ -1,0 +1,167 @@
+"""`isonox.session`: all of `nox.session`, plus the CI facts."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, overload
+
+import nox
+
+from isonox.errors import ConfigurationError
+from isonox.model.pipeline import Facts
+from isonox.sessions import hook, project
+from isonox.sessions.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from nox._decorators import Func
+
+    from isonox.model.workspace import Package
+
+#: Name of the parameter (nox's `parametrize`) that carries the package of a per-package session.
+PACKAGE_PARAMETER = "package"
+
+
+@overload
+def session(func: Callable[..., Any], /) -> Func: ...
+
+
+@overload
+def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
+    *,
+    python: str | Sequence[str] | bool | None = None,
+    py: str | Sequence[str] | bool | None = None,
+    reuse_venv: bool | None = True,
+    name: str | None = None,
+    venv_backend: str | None = "uv|virtualenv",
+    venv_params: Sequence[str] = (),
+    tags: Sequence[str] | None = None,
+    default: bool = True,
+    requires: Sequence[str] | None = None,
+    download_python: str | None = None,
+    allow_parallel: bool | None = True,
+    per_package: bool | Sequence[str] = False,
+    services: Sequence[Any] = (),
+    shards: int = 1,
+    timeout_minutes: float | None = None,
+    env: Mapping[str, str] | None = None,
+    secrets: Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    artifacts: Sequence[str] = (),
+    cache: bool = True,
+    required: bool = True,
+    permissions: Mapping[str, str] | None = None,
+) -> Callable[[Callable[..., Any]], Func]: ...
+
+
+def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
+    func: Callable[..., Any] | None = None,
+    /,
+    *,
+    reuse_venv: bool | None = True,
+    venv_backend: str | None = "uv|virtualenv",
+    allow_parallel: bool | None = True,
+    per_package: bool | Sequence[str] = False,
+    services: Sequence[Any] = (),
+    shards: int = 1,
+    timeout_minutes: float | None = None,
+    env: Mapping[str, str] | None = None,
+    secrets: Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    artifacts: Sequence[str] = (),
+    cache: bool = True,
+    required: bool = True,
+    permissions: Mapping[str, str] | None = None,
+    **nox_arguments: Any,
+) -> Func | Callable[[Callable[..., Any]], Func]:
+    """Declare a session: all of `nox.session`'s arguments, plus what CI needs to know.
+
+    Three defaults differ from nox's: environments are reused (`install_group` makes them equal to the lock each
+    time), the backend is uv where it is found, and sessions may run in parallel.
+
+    Args:
+        func: The session function, where the decorator is used without arguments.
+        reuse_venv: As nox's, but True by default.
+        venv_backend: As nox's, but "uv|virtualenv" by default.
+        allow_parallel: As nox's, but True by default.
+        per_package: True for one session per workspace package, or the names of the packages; the session's
+            `package` says which it is for.
+        services: Real servers that the session needs. Not available in this version.
+        shards: Into how many jobs the session is split. Not available in this version.
+        timeout_minutes: The session is stopped, with everything it started, after so many minutes.
+        env: Variables that the session sees, beside the allow-list.
+        secrets: Names of variables that pass into the session and whose values are kept out of logs and records.
+        inputs: Globs of files, relative to the workspace root, that decide the result.
+        artifacts: Globs of files to keep after the session, passed or not.
+        cache: Whether a verdict may be reused while the inputs are unchanged.
+        required: False for a session that informs: its failure is waived, with the reason printed.
+        permissions: GitHub token permissions that the session's job needs.
+        nox_arguments: `python`, `name`, `tags`, `requires`, `default`, ...: as in nox.
+
+    Raises:
+        ConfigurationError: An argument has a value that makes no sense.
+    """
+    if func is None:
+        arguments = {name: value for name, value in locals().items() if name not in ("func", "nox_arguments")}
+        return functools.partial(session, **arguments, **nox_arguments)
+    hook.install()
+    name = nox_arguments.get("name") or getattr(func, "__name__", "?")
+    _check(name, services=services, shards=shards, timeout_minutes=timeout_minutes)
+    facts = Facts(
+        per_package=bool(per_package),
+        timeout_minutes=timeout_minutes,
+        env=dict(env or {}),
+        secrets=tuple(secrets),
+        inputs=tuple(inputs),
+        artifacts=tuple(artifacts),
+        cache=cache,
+        required=required,
+        permissions=dict(permissions or {}),
+    )
+    wrapped = _with_own_session(getattr(func, "func", func), facts)
+    if per_package:
+        packages = project.packages(per_package, session=name)
+        nox.parametrize(PACKAGE_PARAMETER, packages, ids=[package.name for package in packages])(wrapped)
+    return nox.session(
+        reuse_venv=reuse_venv, venv_backend=venv_backend, allow_parallel=allow_parallel, **nox_arguments
+    )(wrapped)
+
+
+def facts_of(func: Any) -> Facts | None:
+    """Return the facts that `session` left on a function (nox copies them to every session), or None."""
+    return getattr(func, "__isonox__", None)
+
+
+def _with_own_session(func: Callable[..., Any], facts: Facts) -> Callable[..., Any]:
+    """Wrap `func` so that it gets an `isonox.Session`, and the package only if it has a parameter for it."""
+    parameters = inspect.signature(func).parameters
+    wants_package = PACKAGE_PARAMETER in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+    @functools.wraps(func)
+    def call(nox_session: nox.Session, /, *args: Any, **kwargs: Any) -> Any:
+        package: Package | None = None
+        if facts.per_package:
+            package = kwargs[PACKAGE_PARAMETER]
+            if not wants_package:
+                del kwargs[PACKAGE_PARAMETER]
+        return func(Session.of(nox_session, package=package), *args, **kwargs)
+
+    call.__isonox__ = facts  # type: ignore[attr-defined]
+    return call
+
+
+def _check(name: str, *, services: Sequence[Any], shards: int, timeout_minutes: float | None) -> None:
+    if services:
+        raise ConfigurationError(
+            f"session {name!r}: services are not available in this version of isonox",
+            hint="start the server before the run and declare its URL in pass-env, or leave `services` out",
+        )
+    if shards != 1:
+        raise ConfigurationError(
+            f"session {name!r}: shards={shards}: splitting is not available in this version of isonox",
+            hint="leave `shards` out; pytest-xdist (`-n auto`) splits over cores",
+        )
+    if timeout_minutes is not None and timeout_minutes <= 0:
+        raise ConfigurationError(f"session {name!r}: timeout_minutes={timeout_minutes} must be more than 0")

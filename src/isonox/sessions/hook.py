@@ -1,0 +1,383 @@
+"""The wrapper around every session, and the only place that replaces parts of nox.
+
+Nox has no plugin interface, so isonox replaces `SessionRunner.execute` (everything that happens to one session,
+its environment included) and, while a session runs, `nox.command.popen` (see `commands`) and
+`nox.virtualenv._find_python`. `tests/sessions/test_hook.py` fails when a nox release changes these.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import filelock
+import nox.sessions
+import nox.virtualenv
+from nox.sessions import Result, SessionRunner, Status
+
+from isonox.errors import IsonoxError
+from isonox.model.pipeline import PLAIN, Facts
+from isonox.model.record import Environment, Interpreter, Notification, Platform, Record
+from isonox.model.verdict import Verdict
+from isonox.sessions import commands, environment, install as installs, interpreter, project
+from isonox.sessions.active import ACTIVE, ActiveJob
+from isonox.sessions.run_directory import RunDirectory
+from isonox.system import clock, files, git, processes, terminal
+from isonox.system.version import own_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: Set by `isonox ci` for its children: the folder of the run.
+RUN_VARIABLE = "ISONOX_RUN_DIRECTORY"
+
+_VERDICTS = {
+    Status.SUCCESS: Verdict.PASSED,
+    Status.FAILED: Verdict.FAILED,
+    Status.ABORTED: Verdict.FAILED,
+    Status.SKIPPED: Verdict.WAIVED,
+}
+
+
+def install() -> None:
+    """Wrap every session that nox runs in this process. Calling it again changes nothing."""
+    if getattr(SessionRunner.execute, "__isonox__", False):
+        return
+    original = SessionRunner.execute
+
+    @functools.wraps(original)
+    def execute(runner: SessionRunner) -> Result:
+        return _execute(runner, original)
+
+    execute.__isonox__ = True  # type: ignore[attr-defined]
+    SessionRunner.execute = execute  # type: ignore[method-assign]
+
+
+def job_id(runner: SessionRunner) -> str:
+    """Return nox's full signature: the longest one is unambiguous (`tests-3.12(api)`)."""
+    return max(runner.signatures, key=len) if runner.signatures else runner.name
+
+
+def facts_of(runner: SessionRunner) -> Facts:
+    """Return the facts that the noxfile declared for this session."""
+    return getattr(runner.func, "__isonox__", None) or PLAIN
+
+
+@functools.cache
+def run_directory(root: Path) -> RunDirectory:
+    """Return the run that this process belongs to: the parent's, or one of its own for a hand-typed nox."""
+    given = os.environ.pop(RUN_VARIABLE, None)
+    return RunDirectory(Path(given)) if given else RunDirectory.create(root)
+
+
+def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result]) -> Result:
+    """Run one session inside the wrapper and leave a record, however it ends."""
+    root = Path(runner.global_config.noxfile).resolve().parent
+    started = clock.now()
+    clock_start = clock.monotonic()
+    try:
+        job = _job(runner, root)
+    except IsonoxError as error:
+        runner.result = Result(runner, Status.FAILED, reason=str(error))
+        return runner.result
+    _be_strict(runner)
+    outer = dict(os.environ)
+    seen: dict[str, Any] = {}
+    result: Result | None = None
+    token = ACTIVE.set(job)
+    try:
+        try:
+            with _surroundings(runner, job, outer, seen):
+                result = original(runner)
+        except _TimeUp:
+            result = Result(runner, Status.FAILED, reason=f"timed out after {job.facts.timeout_minutes:g} min")
+            logging.getLogger("nox").error("Session %s %s", job.id, result.reason)
+        result = _explained(job, result)
+    finally:
+        ACTIVE.reset(token)
+        seconds = clock.monotonic() - clock_start
+        try:
+            _keep_artifacts(job)
+            when = clock.timestamp(started)
+            job.run.write_record(_record(runner, job, result, outer, seen, started=when, seconds=seconds))
+        except IsonoxError as error:
+            if result is not None:
+                result = Result(runner, Status.FAILED, reason=str(error), duration=seconds)
+    runner.result = result
+    return result
+
+
+def _job(runner: SessionRunner, root: Path) -> ActiveJob:
+    facts = facts_of(runner)
+    return ActiveJob(
+        id=job_id(runner),
+        root=root,
+        run=run_directory(root),
+        facts=facts,
+        config=project.config(root),
+        in_ci=terminal.in_ci(),
+        parallel=bool(runner.global_config.no_dependencies),
+        secrets=tuple(os.environ[name] for name in facts.secrets if os.environ.get(name)),
+    )
+
+
+def _be_strict(runner: SessionRunner) -> None:
+    """A missing interpreter is an error everywhere, and it is not downloaded unless the noxfile says so."""
+    config = runner.global_config
+    config.error_on_missing_interpreters = True
+    if config.download_python is None and runner.func.download_python is None:
+        config.download_python = "never"
+
+
+@contextlib.contextmanager
+def _surroundings(
+    runner: SessionRunner, job: ActiveJob, outer: dict[str, str], seen: dict[str, Any]
+) -> Iterator[None]:
+    """Everything that holds while the session runs; `seen` gets what can only be read inside."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_errors_kept(job))
+        stack.enter_context(_environment_lock(runner, job))
+        if job.facts.environment == "declared":
+            values = environment.declared(outer, job.facts, extra=job.config.pass_env)
+            stack.enter_context(environment.replaced(values))
+        stack.enter_context(_interpreters(job))
+        stack.enter_context(commands.recorded(job))
+        stack.enter_context(_phases(runner, job, seen))
+        stack.enter_context(_deadline(job))
+        yield
+
+
+@contextlib.contextmanager
+def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iterator[None]:
+    """Note when the session function starts, and what its environment holds when it ends."""
+    function = runner.func
+
+    class _Observed:
+        """Nox's function object, with an eye on when it is called."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(function, name)
+
+        def __call__(self, session: nox.Session) -> Any:
+            job.phase = "session"
+            try:
+                return function(session)
+            except IsonoxError as error:
+                session.error(str(error))
+            except subprocess.TimeoutExpired:
+                raise
+            finally:
+                seen["interpreter"] = interpreter.environment_interpreter(session)
+                if getattr(session.virtualenv, "location", None):
+                    seen["distributions"] = installs.installed(session)
+
+    runner.func = _Observed()  # type: ignore[assignment]
+    notify = nox.sessions.Session.notify
+    if job.parallel:
+        nox.sessions.Session.notify = _notify  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        runner.func = function
+        nox.sessions.Session.notify = notify  # type: ignore[method-assign]
+
+
+def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = None) -> None:
+    """Leave the notification to `isonox ci`, which runs the target once, when everything else has ended."""
+    manifest = session._runner.manifest  # noqa: SLF001 - nox's own notify does the same
+    for runner, _ in manifest.list_all_sessions():
+        if target in (runner, runner.name) or target in runner.signatures:
+            job = commands.active_job()
+            arguments = None if posargs is None else tuple(str(arg) for arg in posargs)
+            job.notified.append(Notification(session=job_id(runner), posargs=arguments))
+            return
+    raise ValueError(f"Session {target} not found.")
+
+
+@contextlib.contextmanager
+def _interpreters(job: ActiveJob) -> Iterator[None]:
+    original = nox.virtualenv._find_python  # noqa: SLF001 - nox's one seam for this
+    nox.virtualenv._find_python = interpreter.find(job, original)  # type: ignore[assignment]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        nox.virtualenv._find_python = original  # noqa: SLF001
+
+
+@contextlib.contextmanager
+def _environment_lock(runner: SessionRunner, job: ActiveJob) -> Iterator[None]:
+    """Never two writers in one environment: a second run of the same session waits for the first."""
+    folder = files.make_directory(job.run.path.parent.parent / "locks")
+    lock = filelock.FileLock(folder / f"{Path(runner.envdir).name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        logging.getLogger("nox").warning("Waiting: another run is using the environment of %s.", job.id)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _errors_kept(job: ActiveJob) -> Iterator[None]:
+    """Keep what nox logs as errors: it swallows exceptions, and the record should say why."""
+
+    class _Keep(logging.Handler):
+        def emit(self, entry: logging.LogRecord) -> None:
+            job.errors.append(job.redact(entry.getMessage()))
+
+    handler = _Keep(level=logging.ERROR)
+    logger = logging.getLogger("nox")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _TimeUp(BaseException):
+    """The session's time is over; no `except Exception` in a session may swallow it."""
+
+
+@contextlib.contextmanager
+def _deadline(job: ActiveJob) -> Iterator[None]:
+    """Stop the session, with everything it started, when its time is over (POSIX; see `run` for the rest)."""
+    minutes = job.facts.timeout_minutes
+    main_thread = threading.current_thread() is threading.main_thread()
+    if minutes is None or not hasattr(signal, "SIGALRM") or not main_thread:
+        yield
+        return
+
+    def ring(_number: int, _frame: object) -> None:
+        job.timed_out = True
+        raise _TimeUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, minutes * 60)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _explained(job: ActiveJob, result: Result) -> Result:
+    """Give a failure the reason that nox left in its log, and stop what the session left running."""
+    if job.parallel and (left := processes.descendants(os.getpid())):
+        names = ", ".join(sorted({_name(process) for process in left}))
+        job.notes.append(f"the session left {len(left)} process(es) running, which were stopped: {names}")
+        processes.kill_tree(os.getpid(), grace=commands.GRACE, include_root=False)
+    if job.missing_interpreter is not None and result.status is Status.FAILED:
+        spec = job.missing_interpreter
+        result.reason = f"Python {spec} is not installed here; install it: {interpreter.install_hint(spec)}"
+        logging.getLogger("nox").error(result.reason)
+    elif result.status is Status.FAILED and not result.reason and job.errors:
+        result.reason = job.errors[-1].splitlines()[0]
+    return result
+
+
+def _name(process: Any) -> str:
+    with contextlib.suppress(Exception):  # the process may be gone by now
+        return str(process.name())
+    return "unknown"
+
+
+def _record(  # noqa: PLR0913 - everything that is known about the job
+    runner: SessionRunner,
+    job: ActiveJob,
+    result: Result | None,
+    outer: dict[str, str],
+    seen: dict[str, Any],
+    *,
+    started: str,
+    seconds: float,
+) -> Record:
+    head = _head(job.root)
+    verdict, reason = _verdict(job, result)
+    return Record(
+        isonox=own_version(),
+        run=job.run.id,
+        job=job.id,
+        stage=runner.name,
+        verdict=verdict,
+        reason=job.redact(reason),
+        commit=head.commit,
+        dirty=head.dirty,
+        package=package_of(runner),
+        posargs=tuple(job.redact(str(arg)) for arg in runner.posargs),
+        required=job.facts.required,
+        started=started,
+        seconds=round(seconds, 3),
+        interpreter=seen.get("interpreter") or Interpreter(asked=_asked(runner)),
+        platform=Platform(system=platform.system(), release=platform.release(), machine=platform.machine()),
+        environment=_environment(job, outer),
+        commands=tuple(job.commands),
+        distributions=seen.get("distributions", {}),
+        tests=job.tests,
+        coverage_percent=job.coverage_percent,
+        findings=tuple(job.findings),
+        notified=tuple(job.notified),
+        artifacts=_artifacts(job),
+        notes=tuple(job.notes),
+    )
+
+
+def _verdict(job: ActiveJob, result: Result | None) -> tuple[Verdict, str]:
+    if result is None:
+        return Verdict.CANCELLED, "interrupted"
+    verdict = Verdict.TIMED_OUT if job.timed_out else _VERDICTS[result.status]
+    if not verdict.green and not job.facts.required:
+        return Verdict.WAIVED, f"not required; it {verdict.value}: {result.reason or 'no reason given'}"
+    return verdict, result.reason or ""
+
+
+def _environment(job: ActiveJob, outer: dict[str, str]) -> Environment:
+    return environment.describe(outer, job.facts, extra=job.config.pass_env)
+
+
+def _asked(runner: SessionRunner) -> str | None:
+    python = runner.func.python
+    return python if isinstance(python, str) else None
+
+
+def package_of(runner: SessionRunner) -> str | None:
+    """Return the name of the package that a per-package session is for."""
+    call_spec = getattr(runner.func, "call_spec", {})
+    return call_spec["package"].name if facts_of(runner).per_package else None
+
+
+def _head(root: Path) -> git.Head:
+    try:
+        return git.head(root)
+    except IsonoxError:
+        return git.Head(commit=None, branch=None, dirty=True, shallow=False)
+
+
+def _keep_artifacts(job: ActiveJob) -> None:
+    """Copy the files that the session declared as artifacts into the run's folder."""
+    for pattern in job.facts.artifacts:
+        for path in sorted(job.root.glob(pattern)):
+            if path.is_file():
+                target = job.run.artifacts_path(job.id) / path.relative_to(job.root)
+                files.make_directory(target.parent)
+                try:
+                    shutil.copy2(path, target)
+                except OSError as error:
+                    raise files.state_error(error, f"can't keep the artifact {path}") from error
+
+
+def _artifacts(job: ActiveJob) -> tuple[str, ...]:
+    folder = job.run.artifacts_path(job.id)
+    base = folder.parent
+    return tuple(sorted(path.relative_to(base).as_posix() for path in folder.rglob("*") if path.is_file()))

@@ -1,0 +1,154 @@
+"""Install from the one lock, by uv or pip alike."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from packaging.utils import canonicalize_name
+
+from isonox.errors import LockError
+from isonox.sessions.interpreter import environment_interpreter, site_packages
+from isonox.system import files
+from isonox.workspace import lock as workspace_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import nox
+
+    from isonox.model.workspace import Package
+    from isonox.sessions.active import ActiveJob
+    from isonox.workspace.lock import Pinned
+
+#: In the environment's folder: what the last installation was made from.
+STAMP = "isonox-install.json"
+
+#: Never removed from a pip environment: it could not install anything any more.
+_BOOTSTRAP = {"pip", "setuptools", "wheel"}
+
+
+class _Stamp(msgspec.Struct):
+    key: str
+
+
+def install_group(  # noqa: PLR0913 - the arguments of Session.install_group and its context
+    session: nox.Session,
+    job: ActiveJob,
+    groups: Sequence[str],
+    *,
+    extras: Sequence[str],
+    project: bool,
+    editable: bool,
+    package: Package | None,
+) -> None:
+    """See `isonox.Session.install_group`."""
+    job.groups.update(groups)
+    job.extras.update(extras)
+    pinned = _pinned(session, job, project=project, package=package)
+    remote = [pin for pin in pinned if pin.path is None]
+    local = [pin for pin in pinned if pin.path is not None]
+    environment = Path(session.virtualenv.location)  # type: ignore[attr-defined]
+    requirements = "".join(f"{pin.line()}\n" for pin in remote)
+    key = _key(requirements, job.root, local, editable=editable)
+    stamp = environment / STAMP
+    if _read_stamp(stamp) == key:
+        session.log("The environment is current: it was installed from these lock entries.")
+        return
+    with contextlib.suppress(FileNotFoundError):
+        stamp.unlink()
+    listing = environment / "isonox-requirements.txt"
+    files.write_atomic(listing, requirements.encode())
+    _synchronise(session, listing, pinned)
+    for pin in local:
+        assert pin.path is not None  # noqa: S101 - for the type checker: `local` holds those with a path
+        where = str(job.root / pin.path)
+        session.install("--no-deps", *(["-e", where] if editable else [where]))
+    files.write_atomic(stamp, msgspec.json.encode(_Stamp(key)))
+
+
+def _pinned(
+    session: nox.Session, job: ActiveJob, *, project: bool, package: Package | None
+) -> tuple[Pinned, ...]:
+    """Return what the lock says for all groups that this session has asked for so far."""
+    path = job.root / "uv.lock"
+    if not path.exists():
+        raise LockError(f"{path} does not exist", hint="make it: uv lock")
+    lock = workspace_lock.Lock.load(path)
+    if reason := lock.stale_reason(job.root):
+        raise LockError(f"uv.lock is out of date: {reason}", hint="refresh it: uv lock")
+    interpreter = environment_interpreter(session)
+    environment = workspace_lock.environment_for(interpreter.version or "")
+    root = lock.root_name()
+    pinned = {
+        (pin.name, pin.version): pin
+        for pin in lock.requirements(
+            root,
+            groups=sorted(job.groups),
+            extras=sorted(job.extras) if package is None else (),
+            environment=environment,
+            include_project=project and package is None,
+        )
+    }
+    if project and package is not None:
+        for pin in lock.requirements(
+            package.name, extras=sorted(job.extras), environment=environment, include_project=True
+        ):
+            pinned.setdefault((pin.name, pin.version), pin)
+    return tuple(pinned.values())
+
+
+def _key(requirements: str, root: Path, local: Iterable[Pinned], *, editable: bool) -> str:
+    """Hash what the environment is made from; for local packages, the files that decide their metadata.
+
+    A package that is not installed in editable mode changes with every one of its files: no key, always anew.
+    """
+    digest = hashlib.sha256(requirements.encode())
+    digest.update(b"editable" if editable else b"copied")
+    for pin in local:
+        digest.update(f"\0{pin.name}\0{pin.path}\0".encode())
+        for name in ("pyproject.toml", "setup.cfg", "setup.py"):
+            with contextlib.suppress(FileNotFoundError):
+                digest.update((root / str(pin.path) / name).read_bytes())
+        if not editable:
+            for path in sorted((root / str(pin.path)).rglob("*.py")):
+                digest.update(str(path).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _read_stamp(path: Path) -> str | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Stamp).key
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _synchronise(session: nox.Session, listing: Path, pinned: Iterable[Pinned]) -> None:
+    """Install exactly what `listing` says and remove the rest."""
+    empty = not listing.read_text().strip()
+    if session.venv_backend == "uv":
+        session.run_install(
+            "uv", "pip", "sync", "--require-hashes", "--allow-empty-requirements", str(listing), silent=True
+        )
+        return
+    if not empty:
+        session.install("--no-deps", "--require-hashes", "-r", str(listing))
+    wanted = {pin.name for pin in pinned} | _BOOTSTRAP
+    surplus = sorted(name for name in installed(session) if canonicalize_name(name) not in wanted)
+    if surplus:
+        session.run_install("python", "-m", "pip", "uninstall", "--yes", *surplus, silent=True)
+
+
+def installed(session: nox.Session) -> dict[str, str]:
+    """Return name and version of every distribution in the session's environment, sorted by name."""
+    folders = site_packages(session)
+    found = {
+        distribution.metadata["Name"]: distribution.version
+        for distribution in importlib.metadata.distributions(path=[str(folder) for folder in folders])
+        if distribution.metadata["Name"]
+    }
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))

@@ -1,0 +1,94 @@
+"""Which Python a session runs on, and where nox finds it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nox.virtualenv
+
+from isonox.model.record import Interpreter
+from isonox.system import interpreters
+
+if TYPE_CHECKING:
+    import nox
+
+    from isonox.sessions.active import ActiveJob
+
+
+def environment_interpreter(session: nox.Session) -> Interpreter:
+    """Return the interpreter of the session's environment, read from its `pyvenv.cfg` (no process is started)."""
+    asked = session.python if isinstance(session.python, str) else None
+    location = getattr(session.virtualenv, "location", None)
+    if location is None:
+        return own_interpreter(asked)
+    try:
+        lines = (Path(location) / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return Interpreter(asked=asked)
+    config = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
+    version = config.get("version_info") or config.get("version") or ""
+    return Interpreter(
+        asked=asked,
+        version=".".join(version.split(".")[:3]) or None,
+        implementation=config.get("implementation"),
+        path=config.get("home"),
+    )
+
+
+def own_interpreter(asked: str | None) -> Interpreter:
+    """Return the interpreter that runs nox: that of sessions without an environment."""
+    return Interpreter(
+        asked=asked,
+        version=platform.python_version(),
+        implementation=platform.python_implementation(),
+        path=str(Path(sys.executable).parent),
+    )
+
+
+def site_packages(session: nox.Session) -> list[Path]:
+    """Return the folders that the session's environment imports distributions from."""
+    location = getattr(session.virtualenv, "location", None)
+    if location is None:
+        return [Path(entry) for entry in sys.path if entry]
+    return [path for path in Path(location).glob("[Ll]ib*/**/site-packages") if path.is_dir()]
+
+
+def find(job: ActiveJob, fallback: interpreters.Finder) -> interpreters.Finder:
+    """Return a replacement for nox's interpreter look-up that also sees what version managers keep.
+
+    Nox searches PATH; a pyenv shim there can fail for a version that is installed but not selected.
+    """
+
+    def look_up(spec: str) -> str | None:
+        found = interpreters.find(spec, cache=job.run.path.parent.parent / "cache") or fallback(spec)
+        if found is None:
+            job.missing_interpreter = spec
+        return found
+
+    return look_up
+
+
+def nox_finds(spec: str) -> str | None:
+    """Return what nox's own look-up finds for a spec."""
+    return nox.virtualenv._find_python(spec)  # noqa: SLF001 - nox's one seam for this
+
+
+def uv_command() -> str | None:
+    """Return the uv that nox would use, or None."""
+    return nox.virtualenv.UV if nox.virtualenv.HAS_UV else None
+
+
+def install_hint(spec: str) -> str:
+    """Return the command that installs an interpreter on this machine."""
+    version = spec.removeprefix("python")
+    if nox.virtualenv.HAS_UV:
+        return f"uv python install {version}"
+    if shutil.which("pyenv"):
+        return f"pyenv install {version}"
+    if shutil.which("mise"):
+        return f"mise install python@{version}"
+    return f"uv python install {version} (uv: https://docs.astral.sh/uv)"

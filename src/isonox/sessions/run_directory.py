@@ -1,0 +1,165 @@
+"""Where a run keeps its plan, records, logs and artifacts: `.isonox/runs/<id>/`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import secrets
+import shutil
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from isonox.errors import StateError
+from isonox.model.plan import PLAN_VERSION, Plan
+from isonox.model.record import RECORD_VERSION, Record
+from isonox.system import clock, files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_Document = TypeVar("_Document")
+
+#: Runs that are kept; older ones are removed when a new one starts.
+KEPT_RUNS = 30
+
+_UNSAFE = re.compile(r"[^\w.,=()+ -]", re.ASCII)
+_MAX_NAME = 120
+
+
+def file_name(job: str) -> str:
+    """Return a file name for a job id: readable, legal on every platform, different for different ids."""
+    name = _UNSAFE.sub("_", job).strip(" .") or "_"
+    if name == job and len(name) <= _MAX_NAME:
+        return name
+    return f"{name[:_MAX_NAME]}-{hashlib.sha256(job.encode(errors='surrogateescape')).hexdigest()[:10]}"
+
+
+def new_run_id() -> str:
+    """Return an id that sorts by time: `20261121T104500Z-3fa94c`."""
+    return f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+class _Versioned(msgspec.Struct):
+    version: int
+
+
+class RunDirectory:
+    """One run's folder.
+
+    Args:
+        path: `.isonox/runs/<id>`, existing or not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+
+    @classmethod
+    def create(cls, root: Path) -> RunDirectory:
+        """Make the folder of a new run in the workspace at `root`, and forget the oldest runs.
+
+        Raises:
+            StateError: `.isonox/` can't be written.
+        """
+        runs = files.make_directory(files.state_directory(root) / "runs")
+        _prune(runs)
+        directory = cls(runs / new_run_id())
+        for part in ("records", "logs", "artifacts"):
+            files.make_directory(directory.path / part)
+        files.write_atomic(runs.parent / "latest", f"{directory.id}\n".encode())
+        return directory
+
+    @property
+    def plan_path(self) -> Path:
+        """The plan's file."""
+        return self.path / "plan.json"
+
+    def log_path(self, job: str) -> Path:
+        """The file that gets everything a job prints."""
+        return self.path / "logs" / f"{file_name(job)}.log"
+
+    def artifacts_path(self, job: str) -> Path:
+        """The folder for a job's artifacts."""
+        return self.path / "artifacts" / file_name(job)
+
+    def write_plan(self, plan: Plan) -> None:
+        """Store the plan."""
+        files.write_atomic(self.plan_path, msgspec.json.format(msgspec.json.encode(plan), indent=2))
+
+    def read_plan(self) -> Plan:
+        """Read the plan back.
+
+        Raises:
+            StateError: It is missing, unreadable, or of another format.
+        """
+        return _decode(self.plan_path, Plan, PLAN_VERSION)
+
+    def write_record(self, record: Record) -> None:
+        """Store one job's record."""
+        content = msgspec.json.format(msgspec.json.encode(record), indent=2)
+        files.write_atomic(self._record_path(record.job), content)
+
+    def read_record(self, job: str) -> Record | None:
+        """Return a job's record, or None where there is none (yet).
+
+        Raises:
+            StateError: There is one, but it can't be read.
+        """
+        path = self._record_path(job)
+        if not path.exists():
+            return None
+        return _decode(path, Record, RECORD_VERSION)
+
+    def read_records(self) -> tuple[Record, ...]:
+        """Return all records, in order of file name."""
+        paths = sorted((self.path / "records").glob("*.json"))
+        return tuple(_decode(path, Record, RECORD_VERSION) for path in paths)
+
+    def _record_path(self, job: str) -> Path:
+        return self.path / "records" / f"{file_name(job)}.json"
+
+
+def latest(root: Path) -> RunDirectory | None:
+    """Return the run that started last in the workspace at `root`, if it is still there."""
+    pointer = root / files.STATE / "latest"
+    with contextlib.suppress(OSError):
+        directory = RunDirectory(pointer.parent / "runs" / pointer.read_text().strip())
+        if directory.path.is_dir():
+            return directory
+    return None
+
+
+def runs(root: Path) -> tuple[RunDirectory, ...]:
+    """Return all runs that are kept, oldest first."""
+    folder = root / files.STATE / "runs"
+    return tuple(RunDirectory(path) for path in _sorted(folder))
+
+
+def _sorted(folder: Path) -> Iterable[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return []
+
+
+def _prune(folder: Path) -> None:
+    """Remove all but the newest runs; one that another process still writes is newer than these."""
+    for path in list(_sorted(folder))[: -KEPT_RUNS + 1]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _decode(path: Path, kind: type[_Document], version: int) -> _Document:
+    content = files.read_state(path)
+    try:
+        found = msgspec.json.decode(content, type=_Versioned).version
+        if found != version:
+            raise StateError(
+                f"{path} has format {found}, this isonox reads format {version}",
+                hint="run again, or read it with the isonox that wrote it",
+            )
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        raise StateError(f"{path} is damaged: {error}", hint="remove it and run again") from error

@@ -1,0 +1,118 @@
+"""`isonox.Session`: nox's session, plus installs from the lock, artifacts, and honest ways to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import nox
+
+from isonox.model.record import Finding
+from isonox.sessions import install
+from isonox.sessions.commands import active_job
+from isonox.system import files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from isonox.model.record import TestCounts
+    from isonox.model.workspace import Package
+    from isonox.sessions.run_directory import RunDirectory
+    from isonox.workspace.config import Config
+
+
+class Session(nox.Session):
+    """What a session function of isonox gets: everything of `nox.Session`, and what CI adds."""
+
+    __slots__ = ("_package",)
+
+    _package: Package | None
+
+    @classmethod
+    def of(cls, session: nox.Session, *, package: Package | None) -> Session:
+        """Make an isonox session of the one that nox passes in."""
+        made = cls(session._runner)  # noqa: SLF001 - nox offers no other way to extend its Session
+        made._package = package
+        return made
+
+    @property
+    def package(self) -> Package | None:
+        """The package that this session is for, or None where it is for the whole workspace."""
+        return self._package
+
+    @property
+    def job(self) -> str:
+        """The job's id: nox's full signature."""
+        return active_job().id
+
+    @property
+    def root(self) -> Path:
+        """The workspace's root."""
+        return active_job().root
+
+    @property
+    def config(self) -> Config:
+        """`[tool.isonox]`, with defaults."""
+        return active_job().config
+
+    @property
+    def run_directory(self) -> RunDirectory:
+        """The folder of the run that this session belongs to."""
+        return active_job().run
+
+    @property
+    def artifacts(self) -> Path:
+        """A folder, created on first use, whose files are kept with the run."""
+        job = active_job()
+        return files.make_directory(job.run.artifacts_path(job.id))
+
+    @property
+    def in_ci(self) -> bool:
+        """Whether a CI system runs this. Stages use it for what may be waived on a laptop only."""
+        return active_job().in_ci
+
+    def install_group(
+        self,
+        *groups: str,
+        extras: Sequence[str] = (),
+        project: bool = False,
+        editable: bool = True,
+    ) -> None:
+        """Make the environment equal to the lock for some dependency groups.
+
+        Exactly the locked versions are installed, hash-checked, by uv or pip alike; what is not asked for is
+        removed. Several calls in one session add up. Nothing is done when the environment is current.
+
+        Args:
+            groups: Names of `[dependency-groups]` of the root `pyproject.toml`.
+            extras: Extras of the project (with `project=True`).
+            project: Also install the project itself: the session's package, or the root project.
+            editable: Install local packages in editable mode.
+
+        Raises:
+            LockError: There is no lock, it is out of date, or it lacks a group.
+        """
+        install.install_group(
+            self, active_job(), groups, extras=extras, project=project, editable=editable, package=self._package
+        )
+
+    def waive(self, reason: str) -> NoReturn:
+        """End the session with the verdict *waived*; the reason is printed every time."""
+        self.skip(reason)
+
+    def report_tests(self, counts: TestCounts) -> None:
+        """Put test counts into the record."""
+        active_job().tests = counts
+
+    def report_coverage(self, percent: float) -> None:
+        """Put the total coverage into the record."""
+        active_job().coverage_percent = percent
+
+    def report_finding(self, tool: str, message: str, *, path: str | None = None, line: int | None = None) -> None:
+        """Put a problem at a place into the record."""
+        active_job().findings.append(Finding(tool=tool, message=message, path=path, line=line))
+
+    def note(self, text: str) -> None:
+        """Put a remark into the record and the log."""
+        active_job().notes.append(text)
+        self.log(text.replace("%", "%%"))

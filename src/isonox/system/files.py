@@ -1,0 +1,91 @@
+"""Reading and writing files so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from isonox.errors import StateError
+
+#: The folder of isonox's own state, relative to the workspace root.
+STATE = ".isonox"
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write `content` to a temporary file beside `path`, then replace `path` with it.
+
+    A reader sees the old file or the new one, whenever this process dies.
+
+    Raises:
+        StateError: The folder can't be written, or the disk is full.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        raise state_error(error, f"can't write {path}") from error
+
+
+def read_state(path: Path) -> bytes:
+    """Return the file's bytes.
+
+    Raises:
+        StateError: The file is missing or can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise state_error(error, f"can't read {path}") from error
+
+
+def make_directory(path: Path) -> Path:
+    """Create `path` and its parents if need be, and return it.
+
+    Raises:
+        StateError: It can't be created.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise state_error(error, f"can't create {path}") from error
+    return path
+
+
+def state_directory(root: Path) -> Path:
+    """Return `root/.isonox`, created and told to git to be ignored.
+
+    Raises:
+        StateError: It can't be created or written.
+    """
+    state = make_directory(root / STATE)
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        write_atomic(ignore, b"*\n")
+    if not os.access(state, os.W_OK | os.X_OK):
+        raise StateError(f"can't write in {state}", hint=f"make it yours: chmod -R u+rwX {state}, or remove it")
+    return state
+
+
+def state_error(error: OSError, what: str) -> StateError:
+    """Turn an operating-system error into one that says what to do."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            hint = "the disk is full: free some space and run again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            hint = "check the owner and the permissions of that folder"
+        case _:
+            hint = None
+    return StateError(f"{what}: {error.strerror or error}", hint=hint)

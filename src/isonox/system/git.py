@@ -1,0 +1,92 @@
+"""Questions to git. Every call is one process with a list of arguments."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from isonox.errors import GitError
+
+
+class Head(NamedTuple):
+    """What is checked out.
+
+    Attributes:
+        commit: Full hash, or None before the first commit.
+        branch: Branch name, or None where HEAD is detached.
+        dirty: Whether tracked files differ or untracked files exist.
+        shallow: Whether history is cut off.
+    """
+
+    commit: str | None
+    branch: str | None
+    dirty: bool
+    shallow: bool
+
+
+def run(root: Path, *arguments: str) -> str:
+    """Run git in `root` and return its standard output.
+
+    Raises:
+        GitError: Git is missing or says no.
+    """
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=root,
+            check=False,
+            capture_output=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+        )
+    except FileNotFoundError as error:
+        raise GitError("git is not on PATH", hint="install git: isonox reads the repository through it") from error
+    if done.returncode != 0:
+        message = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        hint = None
+        if "dubious ownership" in message[0]:
+            hint = f"git config --global --add safe.directory {root}"
+        raise GitError(f"git {arguments[0]} failed in {root}: {message[0]}", hint=hint)
+    return done.stdout.decode(errors="surrogateescape")
+
+
+def find_root(start: Path) -> Path:
+    """Return the top folder of the repository around `start`.
+
+    Raises:
+        GitError: There is none.
+    """
+    try:
+        return Path(run(start, "rev-parse", "--show-toplevel").rstrip("\n"))
+    except GitError as error:
+        if "not a git repository" not in error.message:
+            raise
+        raise GitError(
+            f"{start} is not inside a git repository",
+            hint="run `git init`, or go to the repository: isonox needs git to know which files are yours",
+        ) from error
+
+
+def tracked(root: Path, *patterns: str) -> tuple[str, ...]:
+    """Return tracked and new, not ignored files below `root` that match git pathspecs, sorted, POSIX paths."""
+    out = run(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
+    return tuple(sorted({name for name in out.split("\0") if name}))
+
+
+def head(root: Path) -> Head:
+    """Return what is checked out; works detached, shallow, and before the first commit."""
+    commit: str | None = None
+    branch: str | None = None
+    dirty = False
+    for line in run(root, "status", "--porcelain=v2", "--branch").splitlines():
+        if line.startswith("# branch.oid "):
+            oid = line.removeprefix("# branch.oid ")
+            commit = None if oid == "(initial)" else oid
+        elif line.startswith("# branch.head "):
+            name = line.removeprefix("# branch.head ")
+            branch = None if name == "(detached)" else name
+        elif not line.startswith("#"):
+            dirty = True
+    shallow = run(root, "rev-parse", "--is-shallow-repository").strip() == "true"
+    return Head(commit=commit, branch=branch, dirty=dirty, shallow=shallow)

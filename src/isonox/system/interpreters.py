@@ -1,0 +1,106 @@
+"""Find Python interpreters where version managers keep them, without starting each one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import findpython
+import msgspec
+
+from isonox.system import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Finder = Callable[[str], str | None]
+
+#: `3.12`, `3.12.1`, `python3.12`; anything else (pypy, ranges, paths) is left to nox.
+_VERSION = re.compile(r"(?:python)?(\d+\.\d+)(\.\d+)?", re.ASCII)
+
+#: Seconds to wait for an interpreter to say its version.
+_PATIENCE = 10
+
+_ASK = "import platform; print(platform.python_implementation(), platform.python_version())"
+
+
+class _Known(msgspec.Struct):
+    """What an interpreter said of itself, and the file that said it."""
+
+    modified: int
+    size: int
+    implementation: str
+    version: str
+
+
+def find(spec: str, *, cache: Path) -> str | None:
+    """Return the path of a CPython that matches `spec`, or None.
+
+    Newest patch version first. Answers are kept in `cache` and hold while the file is unchanged.
+    """
+    match = _VERSION.fullmatch(spec)
+    if match is None:
+        return None
+    minor, patch = match.groups()
+    known = _load(cache)
+    before = dict(known)
+    found: list[tuple[tuple[int, ...], str]] = []
+    for path in candidates(minor):
+        answer = _ask(path, known)
+        if answer is None or answer.implementation != "CPython":
+            continue
+        wanted = f"{minor}{patch}" if patch else None
+        if answer.version == wanted or (wanted is None and answer.version.rpartition(".")[0] == minor):
+            found.append((tuple(int(part) for part in re.findall(r"\d+", answer.version)), path))
+    if known != before:
+        _store(cache, known)
+    return max(found)[1] if found else None
+
+
+def candidates(minor: str) -> Iterator[str]:
+    """Yield existing `python<minor>` files of pyenv, uv, asdf, mise, rye, PATH and the like, shims left out."""
+    seen: set[Path] = set()
+    names = (f"python{minor}", f"python{minor}.exe")
+    for provider in findpython.ALL_PROVIDERS.values():
+        instance = provider.create()
+        if instance is None:
+            continue
+        for python in instance.find_pythons():
+            path = Path(python.executable)
+            if "shims" in path.parts or path.name not in (*names, "python3", "python", "python.exe"):
+                continue
+            for sibling in (path.with_name(name) for name in names):
+                if sibling not in seen and sibling.is_file():
+                    seen.add(sibling)
+                    yield str(sibling)
+
+
+def _ask(path: str, known: dict[str, _Known]) -> _Known | None:
+    """Return what the interpreter at `path` says of itself; from `known` if the file has not changed since."""
+    try:
+        state = Path(path).stat()
+        old = known.get(path)
+        if old is not None and (old.modified, old.size) == (state.st_mtime_ns, state.st_size):
+            return old
+        done = subprocess.run(
+            [path, "-I", "-S", "-c", _ASK], check=True, capture_output=True, text=True, timeout=_PATIENCE
+        )
+        implementation, version = done.stdout.split()
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    known[path] = _Known(state.st_mtime_ns, state.st_size, implementation, version)
+    return known[path]
+
+
+def _load(cache: Path) -> dict[str, _Known]:
+    try:
+        return msgspec.json.decode((cache / "interpreters.json").read_bytes(), type=dict[str, _Known])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _store(cache: Path, known: dict[str, _Known]) -> None:
+    files.write_atomic(cache / "interpreters.json", msgspec.json.encode(known))

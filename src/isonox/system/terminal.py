@@ -1,0 +1,47 @@
+"""The one place that writes to standard output and standard error."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from rich.console import Console
+
+#: CSI, OSC and other escape sequences (ECMA-48), and control characters other than tab and newline.
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
+    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"
+    r"|\x1b[ -/]*[0-~]?"
+    r"|\r(?=\n)"
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """Return `text` without terminal escapes and control characters; a lone carriage return starts the line anew."""
+    without = _ESCAPES.sub("", text)
+    lines = [line.rsplit("\r", 1)[-1] for line in without.split("\n")]
+    return _CONTROLS.sub("", "\n".join(lines))
+
+
+def stdout() -> Console:
+    """Return a console for data: no wrapping surprises, colour only on a terminal without NO_COLOR."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def stderr() -> Console:
+    """Return a console for talk."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def write_data(text: str) -> None:
+    """Write data to standard output, as it is, with a newline at the end."""
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    sys.stdout.flush()
+
+
+def in_ci() -> bool:
+    """Return whether a CI system runs this: the variable CI is set to something that means yes."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no", "off")

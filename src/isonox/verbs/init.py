@@ -1,0 +1,30 @@
+"""`isonox init`: start a pipeline in this repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from isonox.adopt.start import start
+from isonox.errors import ExitCode
+from isonox.system import git, terminal
+from isonox.verbs.checkout import Checkout
+from isonox.verbs.declaration import Json
+
+
+def init(*, json: Json = False) -> ExitCode:
+    """Write a minimal, working noxfile, tasks.py, Makefile and hooks for this repository.
+
+    Nothing that exists is overwritten. The stages are those that the repository has something for.
+    """
+    root = git.find_root(Path.cwd())
+    started = start(root, Checkout(root).workspace)
+    if json:
+        terminal.write_data(msgspec.json.format(msgspec.json.encode(started), indent=2).decode())
+        return ExitCode.OK
+    lines = [f"wrote    {name}" for name in started.written]
+    lines += [f"kept     {name} (it was there already)" for name in started.kept]
+    lines += ["", "next:", *(f"  {command}" for command in started.commands)]
+    terminal.write_data("\n".join(lines))
+    return ExitCode.OK

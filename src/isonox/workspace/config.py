@@ -1,0 +1,202 @@
+"""`[tool.isonox]` of the root's pyproject.toml: facts about the repository, no behaviour."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from isonox.errors import ConfigurationErrors, GitError, did_you_mean
+from isonox.workspace import members, pyproject, pythons
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from isonox.workspace.pyproject import Document
+
+_PYTHON = re.compile(r"3\.\d{1,2}(\.\d+)?t?|pypy-?3\.\d{1,2}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Licenses(msgspec.Struct, frozen=True, kw_only=True):
+    """Which licences the dependencies may have.
+
+    Attributes:
+        allow: With any given, every other licence is refused.
+        deny: These are refused.
+        ignore: Packages that are not looked at, each with the reason.
+    """
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    ignore: dict[str, str] = {}
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    """The configuration, defaults filled in.
+
+    Attributes:
+        packages: Globs of package directories relative to the root; None to find them.
+        pythons: The versions that sessions run on, oldest first where they were not given.
+        ci: Names of the sessions that `isonox ci` means; empty for the noxfile's defaults.
+        pass_env: Names of further variables that sessions may see.
+        runner: The GitHub runner's label.
+        branches: Branches whose pushes are checked.
+    """
+
+    packages: tuple[str, ...] | None = None
+    pythons: tuple[str, ...] = ()
+    ci: tuple[str, ...] = ()
+    pass_env: tuple[str, ...] = ()
+    licenses: Licenses = Licenses()
+    runner: str = "ubuntu-24.04"
+    branches: tuple[str, ...] = ("main",)
+
+
+def load(root: Path) -> Config:
+    """Read the configuration of the repository at `root`; without a pyproject.toml it is all defaults.
+
+    Raises:
+        ConfigurationError: pyproject.toml is not valid TOML.
+        ConfigurationErrors: Everything that is wrong with `[tool.isonox]`.
+    """
+    if not (root / members.FILE).is_file():
+        return Config()
+    document = pyproject.read(root / members.FILE, members.FILE)
+    table = document.get("tool", "isonox")
+    problems = [
+        f"{members.FILE}: tool.isonox{message}" for message in _problems({} if table is None else table)
+    ]
+    if problems:
+        raise ConfigurationErrors(problems)
+    config = msgspec.convert(table or {}, Config)
+    if table is not None and "pythons" in table:
+        return config
+    return msgspec.structs.replace(config, pythons=_default_pythons(root, config, document))
+
+
+def _default_pythons(root: Path, config: Config, document: Document) -> tuple[str, ...]:
+    """Return what the root declares; a root that is no project has its packages speak for it."""
+    if document.is_project:
+        return pythons.declared(document)
+    try:
+        found = members.find(root, config.packages)
+    except GitError:
+        return ()  # loading the packages asks git again, and reports it
+    return pythons.union(pythons.declared(member) for member in found.documents.values())
+
+
+def _problems(table: Any) -> Iterator[str]:
+    """Yield all that is wrong, each as `.key: what`."""
+    if not isinstance(table, dict):
+        yield f": expected a table, got {_kind(table)}"
+        return
+    for key, value in table.items():
+        if key in _CHECKS:
+            yield from (f".{key}{message}" for message in _CHECKS[key](value))
+        else:
+            yield f".{key}: unknown key{did_you_mean(key, _CHECKS)}"
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f": expected a list of strings, got {_kind(value)}"
+        return
+    for index, item in enumerate(value):
+        if not isinstance(item, str):
+            yield f"[{index}]: expected a string, got {_kind(item)}"
+        elif not item.strip():
+            yield f"[{index}]: is empty"
+        elif item in value[:index]:
+            yield f"[{index}]: {item!r} is there twice"
+
+
+def _pythons(value: Any) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f': expected a list of strings such as ["3.12"], got {_kind(value)}'
+        return
+    for index, item in enumerate(value):
+        if isinstance(item, float | int) and not isinstance(item, bool):
+            yield f'[{index}]: {item} is a number, and 3.10 would be 3.1: write it in quotes, such as "3.10"'
+        elif not isinstance(item, str):
+            yield f"[{index}]: expected a string, got {_kind(item)}"
+        elif not _PYTHON.fullmatch(item):
+            yield f'[{index}]: {item!r} is no Python version such as "3.12"'
+        elif item in value[:index]:
+            yield f"[{index}]: {item!r} is there twice"
+
+
+def _variables(value: Any) -> Iterator[str]:
+    found = list(_strings(value))
+    yield from found
+    if not found:
+        yield from (
+            f"[{index}]: {name!r} is no name of an environment variable"
+            for index, name in enumerate(value)
+            if not _VARIABLE.fullmatch(name)
+        )
+
+
+def _string(value: Any) -> Iterator[str]:
+    if not isinstance(value, str):
+        yield f": expected a string, got {_kind(value)}"
+    elif not value.strip():
+        yield ": is empty"
+
+
+def _branches(value: Any) -> Iterator[str]:
+    yield from _strings(value)
+    if value == []:
+        yield ": names no branch, so nothing would ever be checked on a push"
+
+
+def _licenses(value: Any) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f": expected a table, got {_kind(value)}"
+        return
+    known = Licenses.__struct_fields__
+    yield from (f".{key}: unknown key{did_you_mean(key, known)}" for key in value if key not in known)
+    lists = [value.get("allow", []), value.get("deny", [])]
+    found = [
+        f".{key}{message}" for key, names in zip(known, lists, strict=False) for message in _strings(names)
+    ]
+    yield from found
+    if not found:
+        yield from (f".deny: {name!r} is allowed as well" for name in lists[1] if name in lists[0])
+    ignore = value.get("ignore", {})
+    if not isinstance(ignore, dict):
+        yield f".ignore: expected a table of package names and reasons, got {_kind(ignore)}"
+        return
+    for name, reason in ignore.items():
+        if not isinstance(reason, str) or not reason.strip():
+            yield f'.ignore.{name}: needs a reason, such as "vendored; reviewed by legal"'
+
+
+_CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
+    "packages": _strings,
+    "pythons": _pythons,
+    "ci": _strings,
+    "pass-env": _variables,
+    "licenses": _licenses,
+    "runner": _string,
+    "branches": _branches,
+}
+
+
+def _kind(value: Any) -> str:
+    """Return TOML's word for the type of `value`."""
+    match value:
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the string {value!r}"
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+        case _:
+            return "a date or time"

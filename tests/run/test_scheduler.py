@@ -1,0 +1,123 @@
+"""Which job starts next."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isonox.model.plan import PlannedJob
+from isonox.model.verdict import Verdict
+from isonox.run.scheduler import Scheduler
+
+
+def job(name: str, *requires: str, seconds: float = 1.0) -> PlannedJob:
+    return PlannedJob(
+        id=name, session=name, stage=name, requires=requires, estimate_seconds=seconds, estimate_from="prior"
+    )
+
+
+def ids(jobs: list[PlannedJob]) -> list[str]:
+    return [planned.id for planned in jobs]
+
+
+def test_the_longest_way_goes_first() -> None:
+    """A short job at the head of a long chain starts before a long job without followers."""
+    scheduler = Scheduler([job("long", seconds=5), job("head"), job("tail", "head", seconds=9)], slots=1)
+
+    assert ["head"] == ids(scheduler.next_jobs())
+    scheduler.end("head", Verdict.PASSED)
+    assert ["tail"] == ids(scheduler.next_jobs())
+
+
+def test_no_more_jobs_than_slots() -> None:
+    """Free slots are filled, no more."""
+    scheduler = Scheduler([job("a"), job("b"), job("c")], slots=2)
+
+    assert 2 == len(scheduler.next_jobs())
+    assert [] == scheduler.next_jobs()
+    scheduler.end("a", Verdict.PASSED)
+    assert ["c"] == ids(scheduler.next_jobs())
+
+
+def test_a_red_job_blocks_all_that_need_it() -> None:
+    """Directly or not; the reason names the nearest red one; the others go on."""
+    scheduler = Scheduler([job("a"), job("b", "a"), job("c", "b"), job("d")], slots=4)
+    scheduler.next_jobs()
+
+    stopped = scheduler.end("a", Verdict.FAILED)
+
+    assert [("b", Verdict.BLOCKED, "a failed"), ("c", Verdict.BLOCKED, "b blocked")] == [
+        (one.job.id, one.verdict, one.reason) for one in stopped
+    ]
+    scheduler.end("d", Verdict.PASSED)
+    assert scheduler.finished
+
+
+@pytest.mark.parametrize("verdict", [Verdict.WAIVED, Verdict.CACHED])
+def test_waived_and_cached_jobs_block_nobody(verdict: Verdict) -> None:
+    """They are green."""
+    scheduler = Scheduler([job("a"), job("b", "a")], slots=1)
+    scheduler.next_jobs()
+    scheduler.end("a", verdict)
+
+    assert ["b"] == ids(scheduler.next_jobs())
+
+
+def test_fail_fast_cancels_what_has_not_started() -> None:
+    """And says which job was the first to fail."""
+    scheduler = Scheduler([job("a"), job("b"), job("c")], slots=1, fail_fast=True)
+    first = scheduler.next_jobs()[0].id
+
+    stopped = scheduler.end(first, Verdict.FAILED)
+
+    assert {Verdict.CANCELLED} == {one.verdict for one in stopped}
+    assert f"--fail-fast: {first} failed" == stopped[0].reason
+    assert scheduler.finished
+
+
+def test_notified_jobs_run_last_and_once() -> None:
+    """They wait for everything else, as in nox's queue, and then for each other."""
+    scheduler = Scheduler([job("a"), job("b")], slots=2)
+    scheduler.next_jobs()
+    scheduler.add_last(job("report"))
+    scheduler.add_last(job("upload"))
+
+    assert scheduler.knows("report")
+    assert not scheduler.knows("other")
+    scheduler.end("a", Verdict.PASSED)
+    assert [] == scheduler.next_jobs()
+    scheduler.end("b", Verdict.FAILED)
+    assert ["report"] == ids(scheduler.next_jobs())
+    scheduler.end("report", Verdict.PASSED)
+    assert ["upload"] == ids(scheduler.next_jobs())
+
+
+@given(st.data())
+def test_every_job_ends_in_exactly_one_verdict(data: st.DataObject) -> None:
+    """Whatever the graph, the slots and the outcomes: all jobs end, and none runs after a red requirement."""
+    names = [f"j{i}" for i in range(data.draw(st.integers(1, 10)))]
+    jobs = [
+        job(
+            name,
+            *(sorted(data.draw(st.sets(st.sampled_from(names[:i])))) if i else ()),
+            seconds=data.draw(st.integers(1, 9)),
+        )
+        for i, name in enumerate(names)
+    ]
+    slots = data.draw(st.integers(1, 4))
+    scheduler = Scheduler(jobs, slots, fail_fast=data.draw(st.booleans()))
+    by_id = {planned.id: planned for planned in jobs}
+    verdicts: dict[str, Verdict] = {}
+    running: list[str] = []
+    while not scheduler.finished:
+        started = ids(scheduler.next_jobs())
+        assert all(verdicts[needed].green for name in started for needed in by_id[name].requires)
+        running += started
+        assert 0 < len(running) <= slots
+        ended = running.pop(data.draw(st.integers(0, len(running) - 1)))
+        verdicts[ended] = data.draw(st.sampled_from([Verdict.PASSED, Verdict.FAILED]))
+        for one in scheduler.end(ended, verdicts[ended]):
+            assert one.job.id not in verdicts
+            assert one.job.id not in running
+            verdicts[one.job.id] = one.verdict
+
+    assert set(by_id) == set(verdicts)

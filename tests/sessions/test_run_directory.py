@@ -1,0 +1,83 @@
+"""Plans and records on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isonox.errors import StateError
+from isonox.model.plan import Plan, Selection
+from isonox.model.record import Record
+from isonox.model.verdict import Verdict
+from isonox.sessions import run_directory
+from isonox.sessions.run_directory import RunDirectory, file_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def record(job: str) -> Record:
+    return Record(isonox="1", run="r", job=job, stage="s", verdict=Verdict.PASSED, started="2026-01-01T00:00:00Z")
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    """Plan and records survive; the latest run is found."""
+    directory = RunDirectory.create(tmp_path)
+    plan = Plan(isonox="1", selection=Selection(), jobs=())
+    jobs = ["tests-3.12(a/b)", "tests-3.12(a:b)", "x" * 300, "../up", "ünï"]
+
+    directory.write_plan(plan)
+    for job in jobs:
+        directory.write_record(record(job))
+
+    assert plan == directory.read_plan()
+    assert sorted(jobs) == sorted(found.job for found in directory.read_records())
+    assert record("../up") == directory.read_record("../up")
+    assert directory.read_record("never") is None
+    latest = run_directory.latest(tmp_path)
+    assert latest is not None
+    assert directory.id == latest.id
+    assert [] == list(directory.path.rglob("*.tmp"))
+
+
+@given(st.sets(st.text(min_size=1, max_size=200), min_size=2, max_size=5))
+def test_different_jobs_have_different_legal_file_names(jobs: set[str]) -> None:
+    """No separator, no surprise for Windows, never the same for two ids."""
+    names = {file_name(job) for job in jobs}
+
+    assert len(jobs) == len(names)
+    assert all(not set('/\\:*?"<>|\0') & set(name) and name not in (".", "..") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b'{"version": 1, "is', "is damaged"), (b'{"version": 99}', "has format 99"), (b"\xff\xfe", "is damaged")],
+)
+def test_damaged_and_foreign_documents_are_named(tmp_path: Path, content: bytes, message: str) -> None:
+    """Never a traceback, never half a record."""
+    directory = RunDirectory.create(tmp_path)
+    (directory.path / "records" / "lint.json").write_bytes(content)
+
+    with pytest.raises(StateError, match=message):
+        directory.read_record("lint")
+
+
+def test_old_runs_are_forgotten(tmp_path: Path) -> None:
+    """State stays bounded."""
+    for _ in range(run_directory.KEPT_RUNS + 5):
+        newest = RunDirectory.create(tmp_path)
+
+    kept = run_directory.runs(tmp_path)
+    assert run_directory.KEPT_RUNS == len(kept)
+    assert newest.id in {run.id for run in kept}
+
+
+def test_state_that_cannot_be_made_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    """A file is in the way; with read-only folders it is the same path through the code."""
+    (tmp_path / ".isonox").write_text("in the way")
+
+    with pytest.raises(StateError, match="can't create"):
+        RunDirectory.create(tmp_path)
