@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["Session", "session", "stages"]
 
 #: Where each public name lives; loaded on first use, so that the command line starts without nox.
-_HOMES = {"Session": "isonox.sessions.session", "session": "isonox.sessions.declare", "stages": "isonox.stages"}
+_HOMES = {
+    "Session": "isonox.sessions.session",
+    "session": "isonox.sessions.declare",
+    "stages": "isonox.stages",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -55,7 +55,7 @@ def _run(arguments: list[str]) -> ExitCode:
     try:
         parsed = vars(parser().parse_args(before))
     except SystemExit as stop:  # --help and --version: argparse has printed them
-        return ExitCode(stop.code or 0)
+        return ExitCode(int(stop.code or 0))
     function: Function = parsed.pop("function")
     takes_posargs: bool = parsed.pop("takes_posargs")
     verb = parsed.pop("verb")

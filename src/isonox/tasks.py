@@ -6,7 +6,10 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
-from invoke import Collection, Context, Exit, Task
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task
 
 from isonox.errors import ExitCode
 from isonox.verbs.boundary import guarded
@@ -33,9 +36,7 @@ def task_of(verb: Verb) -> Task[Any]:
 
     parameters = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     parameters.extend(
-        inspect.Parameter(
-            option.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=_DEFAULTS[option.kind]
-        )
+        inspect.Parameter(option.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=_DEFAULTS[option.kind])
         for option in verb.options
     )
     body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

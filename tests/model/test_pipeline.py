@@ -20,8 +20,8 @@ def test_keeps_the_order_of_the_noxfile() -> None:
 
     pipeline = Pipeline.validated(sessions)
 
-    assert ("b", "a") == pipeline.stages
-    assert ["b", "a", "b-3.12"] == list(pipeline.by_id)
+    assert pipeline.stages == ("b", "a")
+    assert list(pipeline.by_id) == ["b", "a", "b-3.12"]
 
 
 def test_all_wrong_requires_are_reported_at_once_with_suggestions() -> None:
@@ -29,7 +29,7 @@ def test_all_wrong_requires_are_reported_at_once_with_suggestions() -> None:
     with pytest.raises(ConfigurationErrors) as caught:
         Pipeline.validated((session("lint", "tests"), session("test"), session("docs", "biuld"), session("build")))
 
-    assert 2 == len(caught.value.problems)
+    assert len(caught.value.problems) == 2
     assert "did you mean 'test'?" in caught.value.problems[0]
     assert "did you mean 'build'?" in caught.value.problems[1]
 
@@ -62,4 +62,4 @@ def test_a_long_chain_is_no_circle() -> None:
     names = [f"s{i}" for i in range(5000)]
     sessions = [session(name, *names[i + 1 : i + 2]) for i, name in enumerate(names)]
 
-    assert 5000 == len(Pipeline.validated(sessions).sessions)
+    assert len(Pipeline.validated(sessions).sessions) == 5000

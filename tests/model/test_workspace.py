@@ -13,10 +13,10 @@ WORKSPACE = Workspace(
 
 def test_closure_follows_edges_and_survives_circles() -> None:
     """Everything below a package, itself included, in order of path."""
-    assert ("a", "b", "c") == WORKSPACE.closure("a")
-    assert ("a", "b", "c", "d") == WORKSPACE.closure("d")
+    assert WORKSPACE.closure("a") == ("a", "b", "c")
+    assert WORKSPACE.closure("d") == ("a", "b", "c", "d")
 
 
 def test_packages_are_found_by_name() -> None:
     """The index holds every package."""
-    assert "c" == WORKSPACE.by_name["c"].path
+    assert WORKSPACE.by_name["c"].path == "c"

@@ -30,12 +30,15 @@ def test_the_plan_carries_what_the_run_needs() -> None:
     """Facts, posargs and estimates with their origin."""
     plan = made(durations={"api": 2.5}, commit="c" * 40, dirty=True)
 
-    assert (5, True) == (plan.by_id["build"].timeout_minutes, plan.by_id["build"].required)
-    assert (PRIOR_SECONDS, "prior") == (plan.by_id["build"].estimate_seconds, plan.by_id["build"].estimate_from)
-    assert (2.5, "history") == (plan.by_id["api"].estimate_seconds, plan.by_id["api"].estimate_from)
+    assert (plan.by_id["build"].timeout_minutes, plan.by_id["build"].required) == (5, True)
+    assert (
+        plan.by_id["build"].estimate_seconds,
+        plan.by_id["build"].estimate_from,
+    ) == (PRIOR_SECONDS, "prior")
+    assert (plan.by_id["api"].estimate_seconds, plan.by_id["api"].estimate_from) == (2.5, "history")
     assert not plan.by_id["api"].required
-    assert ("-k", "x") == plan.by_id["api"].posargs
-    assert PLAN_VERSION == plan.version
+    assert plan.by_id["api"].posargs == ("-k", "x")
+    assert plan.version == PLAN_VERSION
 
 
 def test_the_document_survives_a_round_trip_and_refuses_unknown_fields() -> None:

@@ -56,21 +56,21 @@ def test_without_names_the_defaults_run() -> None:
     """The noxfile decides, as with plain nox."""
     selected = select(pipeline(), Selection())
 
-    assert ["lint", "tests-3.12(api)", "tests-3.12(core)", "tests-3.13(api)", "tests-3.13(core)"] == list(selected)
+    assert list(selected) == ["lint", "tests-3.12(api)", "tests-3.12(core)", "tests-3.13(api)", "tests-3.13(core)"]
     assert {ReasonKind.DEFAULT} == {reasons[0].kind for reasons in selected.values()}
 
 
 def test_the_workspace_may_say_what_ci_means() -> None:
     """`[tool.isonox] ci` replaces the defaults, and names win over it."""
-    assert ["format"] == list(select(pipeline(), Selection(), ci=("format",)))
-    assert ["lint"] == list(select(pipeline(), Selection(names=("lint",)), ci=("format",)))
+    assert list(select(pipeline(), Selection(), ci=("format",))) == ["format"]
+    assert list(select(pipeline(), Selection(names=("lint",)), ci=("format",))) == ["lint"]
 
 
 def test_reasons_say_who_requires_a_job() -> None:
     """A job that was asked for and is required has both reasons."""
     reasons = select(pipeline(), Selection(names=("coverage", "tests-3.12(api)")))["tests-3.12(api)"]
 
-    assert ["asked tests-3.12(api)", "required-by coverage"] == [str(reason) for reason in reasons]
+    assert [str(reason) for reason in reasons] == ["asked tests-3.12(api)", "required-by coverage"]
 
 
 def test_unknown_words_are_reported_together() -> None:
@@ -89,4 +89,4 @@ def test_known_words_that_fit_nothing_together_exit_3() -> None:
     with pytest.raises(NothingSelectedError) as caught:
         select(pipeline(), Selection(names=("lint",), packages=("api",)))
 
-    assert ExitCode.NOTHING_SELECTED == caught.value.exit_code
+    assert caught.value.exit_code == ExitCode.NOTHING_SELECTED

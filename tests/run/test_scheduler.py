@@ -23,19 +23,19 @@ def test_the_longest_way_goes_first() -> None:
     """A short job at the head of a long chain starts before a long job without followers."""
     scheduler = Scheduler([job("long", seconds=5), job("head"), job("tail", "head", seconds=9)], slots=1)
 
-    assert ["head"] == ids(scheduler.next_jobs())
+    assert ids(scheduler.next_jobs()) == ["head"]
     scheduler.end("head", Verdict.PASSED)
-    assert ["tail"] == ids(scheduler.next_jobs())
+    assert ids(scheduler.next_jobs()) == ["tail"]
 
 
 def test_no_more_jobs_than_slots() -> None:
     """Free slots are filled, no more."""
     scheduler = Scheduler([job("a"), job("b"), job("c")], slots=2)
 
-    assert 2 == len(scheduler.next_jobs())
-    assert [] == scheduler.next_jobs()
+    assert len(scheduler.next_jobs()) == 2
+    assert scheduler.next_jobs() == []
     scheduler.end("a", Verdict.PASSED)
-    assert ["c"] == ids(scheduler.next_jobs())
+    assert ids(scheduler.next_jobs()) == ["c"]
 
 
 def test_a_red_job_blocks_all_that_need_it() -> None:
@@ -45,8 +45,9 @@ def test_a_red_job_blocks_all_that_need_it() -> None:
 
     stopped = scheduler.end("a", Verdict.FAILED)
 
-    assert [("b", Verdict.BLOCKED, "a failed"), ("c", Verdict.BLOCKED, "b blocked")] == [
-        (one.job.id, one.verdict, one.reason) for one in stopped
+    assert [(one.job.id, one.verdict, one.reason) for one in stopped] == [
+        ("b", Verdict.BLOCKED, "a failed"),
+        ("c", Verdict.BLOCKED, "b blocked"),
     ]
     scheduler.end("d", Verdict.PASSED)
     assert scheduler.finished
@@ -59,7 +60,7 @@ def test_waived_and_cached_jobs_block_nobody(verdict: Verdict) -> None:
     scheduler.next_jobs()
     scheduler.end("a", verdict)
 
-    assert ["b"] == ids(scheduler.next_jobs())
+    assert ids(scheduler.next_jobs()) == ["b"]
 
 
 def test_fail_fast_cancels_what_has_not_started() -> None:
@@ -84,11 +85,11 @@ def test_notified_jobs_run_last_and_once() -> None:
     assert scheduler.knows("report")
     assert not scheduler.knows("other")
     scheduler.end("a", Verdict.PASSED)
-    assert [] == scheduler.next_jobs()
+    assert scheduler.next_jobs() == []
     scheduler.end("b", Verdict.FAILED)
-    assert ["report"] == ids(scheduler.next_jobs())
+    assert ids(scheduler.next_jobs()) == ["report"]
     scheduler.end("report", Verdict.PASSED)
-    assert ["upload"] == ids(scheduler.next_jobs())
+    assert ids(scheduler.next_jobs()) == ["upload"]
 
 
 @given(st.data())

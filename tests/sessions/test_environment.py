@@ -29,14 +29,21 @@ def test_stray_variables_do_not_pass_and_infrastructure_does() -> None:
     seen = environment.declared(OUTER, Facts())
 
     assert {"DATABASE_URL", "CI", "PYTHONPATH", "TOKEN"}.isdisjoint(seen)
-    assert {"PATH", "HOME", "PIP_INDEX_URL", "UV_INDEX_COMPANY_PASSWORD", "https_proxy", "SSL_CERT_FILE"} < set(seen)
+    assert {
+        "PATH",
+        "HOME",
+        "PIP_INDEX_URL",
+        "UV_INDEX_COMPANY_PASSWORD",
+        "https_proxy",
+        "SSL_CERT_FILE",
+    } < set(seen)
 
 
 def test_time_zone_and_locale_are_the_same_everywhere() -> None:
     """Whatever the laptop is set to."""
     seen = environment.declared(OUTER, Facts())
 
-    assert ("UTC", "C.UTF-8", "C.UTF-8") == (seen["TZ"], seen["LANG"], seen["LC_ALL"])
+    assert (seen["TZ"], seen["LANG"], seen["LC_ALL"]) == ("UTC", "C.UTF-8", "C.UTF-8")
 
 
 def test_declared_names_pass() -> None:
@@ -45,8 +52,8 @@ def test_declared_names_pass() -> None:
 
     seen = environment.declared(OUTER, facts, extra=("DATABASE_*",))
 
-    assert ("test", "Europe/Berlin", "t0ken") == (seen["APP_MODE"], seen["TZ"], seen["TOKEN"])
-    assert "postgres://stray" == seen["DATABASE_URL"]
+    assert (seen["APP_MODE"], seen["TZ"], seen["TOKEN"]) == ("test", "Europe/Berlin", "t0ken")
+    assert seen["DATABASE_URL"] == "postgres://stray"
 
 
 def test_the_record_names_what_passed_but_never_its_value() -> None:
@@ -54,14 +61,14 @@ def test_the_record_names_what_passed_but_never_its_value() -> None:
     described = environment.describe(OUTER, Facts(secrets=("TOKEN", "UNSET")))
 
     assert "PIP_INDEX_URL" in described.passed
-    assert ("TOKEN",) == described.secrets
+    assert described.secrets == ("TOKEN",)
     assert "password" not in repr(described)
     assert "t0ken" not in repr(described)
 
 
 def test_plain_sessions_keep_their_environment() -> None:
     """A noxfile that isonox has never seen runs unchanged, and the record says so."""
-    assert "inherited" == environment.describe(OUTER, PLAIN).policy
+    assert environment.describe(OUTER, PLAIN).policy == "inherited"
 
 
 def test_the_environment_is_put_back_whatever_happens() -> None:
@@ -70,8 +77,8 @@ def test_the_environment_is_put_back_whatever_happens() -> None:
 
     try:
         with environment.replaced({"ONLY": "this", "TZ": "Asia/Tokyo"}):
-            assert {"ONLY": "this", "TZ": "Asia/Tokyo"} == dict(os.environ)
-            assert "JST" == time.tzname[0]
+            assert dict(os.environ) == {"ONLY": "this", "TZ": "Asia/Tokyo"}
+            assert time.tzname[0] == "JST"
             raise RuntimeError
     except RuntimeError:
         pass

@@ -40,7 +40,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     latest = run_directory.latest(tmp_path)
     assert latest is not None
     assert directory.id == latest.id
-    assert [] == list(directory.path.rglob("*.tmp"))
+    assert list(directory.path.rglob("*.tmp")) == []
 
 
 @given(st.sets(st.text(min_size=1, max_size=200), min_size=2, max_size=5))
@@ -54,7 +54,11 @@ def test_different_jobs_have_different_legal_file_names(jobs: set[str]) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b'{"version": 1, "is', "is damaged"), (b'{"version": 99}', "has format 99"), (b"\xff\xfe", "is damaged")],
+    [
+        (b'{"version": 1, "is', "is damaged"),
+        (b'{"version": 99}', "has format 99"),
+        (b"\xff\xfe", "is damaged"),
+    ],
 )
 def test_damaged_and_foreign_documents_are_named(tmp_path: Path, content: bytes, message: str) -> None:
     """Never a traceback, never half a record."""
@@ -71,7 +75,7 @@ def test_old_runs_are_forgotten(tmp_path: Path) -> None:
         newest = RunDirectory.create(tmp_path)
 
     kept = run_directory.runs(tmp_path)
-    assert run_directory.KEPT_RUNS == len(kept)
+    assert len(kept) == run_directory.KEPT_RUNS
     assert newest.id in {run.id for run in kept}
 
 

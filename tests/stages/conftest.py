@@ -64,9 +64,7 @@ class Repository(NamedTuple):
     def git(self, *arguments: str) -> str:
         """Run git in the repository and return what it says."""
         identity = ("-c", "user.name=A Tester", "-c", "user.email=tester@example.org", "-c", "commit.gpgsign=false")
-        done = subprocess.run(
-            ["git", *identity, *arguments], cwd=self.path, check=True, capture_output=True, text=True
-        )
+        done = subprocess.run(["git", *identity, *arguments], cwd=self.path, check=True, capture_output=True, text=True)
         return done.stdout
 
     def run_nox(self, *arguments: str, env: Mapping[str, str] | None = None) -> NoxRun:
@@ -98,7 +96,9 @@ class Repository(NamedTuple):
 class MakeRepository(Protocol):
     """The type of the `repository` fixture."""
 
-    def __call__(self, files: Mapping[str, str] | None = None, *, base: str = "tools", settings: str = "") -> Repository:
+    def __call__(
+        self, files: Mapping[str, str] | None = None, *, base: str = "tools", settings: str = ""
+    ) -> Repository:
         """See `repository`."""
 
 

@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: The locks of `uv-*` were written by `uv lock` from the files beside them; then their URLs were replaced.
 WORKSPACES = Path(__file__).parent.parent / "workspaces"
 
 

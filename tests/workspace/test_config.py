@@ -78,8 +78,10 @@ def test_all_problems_come_at_once(tree: Tree) -> None:
     assert problems(root) == (
         "pyproject.toml: tool.isonox.package: unknown key (did you mean 'packages'?)",
         "pyproject.toml: tool.isonox.pythons[0]: '3' is no Python version such as \"3.12\"",
-        "pyproject.toml: tool.isonox.pythons[1]: 3.1 is a number, and 3.10 would be 3.1: "
-        'write it in quotes, such as "3.10"',
+        (
+            "pyproject.toml: tool.isonox.pythons[1]: 3.1 is a number, and 3.10 would be 3.1: write it in quotes, "
+            'such as "3.10"'
+        ),
         "pyproject.toml: tool.isonox.pythons[2]: expected a string, got a boolean",
         "pyproject.toml: tool.isonox.pythons[4]: '3.12' is there twice",
         "pyproject.toml: tool.isonox.ci: expected a list of strings, got the string 'lint'",

@@ -150,9 +150,7 @@ def test_uv_sources_tell_where_the_name_does_not(load: Callable[..., Workspace])
         b = { workspace = true }
         two = [{ path = "../d", marker = "sys_platform == 'linux'" }, { index = "x" }]
         """,
-        {
-            "pyproject.toml": "[tool.uv.sources]\none = { path = 'c' }\ntwo = { path = 'b' }\nfour = { path = 'd' }\n"
-        },
+        {"pyproject.toml": "[tool.uv.sources]\none = { path = 'c' }\ntwo = { path = 'b' }\nfour = { path = 'd' }\n"},
     )
 
     assert edges(workspace) == ["a -> b (project)", "a -> c (source)", "a -> d (source)"]
@@ -176,12 +174,15 @@ def test_uv_sources_tell_where_the_name_does_not(load: Callable[..., Workspace])
 def test_hatch_environments(load: Callable[..., Workspace], requirement: str, place: str) -> None:
     """Every way to write a neighbour, in pyproject.toml and in hatch.toml."""
     project = "[project]\nname = 'a'\n"
-    lines = f"[{{}}envs.test]\ndependencies = ['pytest', 'x @ https://example.invalid/x']\nextra-dependencies = ['{requirement}']\n"
-    own = lines.format("tool.hatch.") if place == "pyproject" else ""
-    files = {"a/hatch.toml": lines.format("")} if place == "hatch" else {}
+    lines = f"dependencies = ['x @ https://example.invalid/x']\nextra-dependencies = ['{requirement}']\n"
+    files = {}
+    if place == "pyproject":
+        project += f"[tool.hatch.envs.test]\n{lines}"
+    else:
+        files["a/hatch.toml"] = f"[envs.test]\n{lines}"
 
     kind = EdgeKind.ENVIRONMENT if requirement.startswith("b") else EdgeKind.SOURCE
-    assert load(project + own, files).edges == (Edge(source="a", target="b", kind=kind),)
+    assert load(project, files).edges == (Edge(source="a", target="b", kind=kind),)
 
 
 def test_hatch_workspace_members(load: Callable[..., Workspace]) -> None:
@@ -199,10 +200,10 @@ def test_hatch_workspace_members(load: Callable[..., Workspace]) -> None:
 def test_a_broken_hatch_toml_is_noted(load: Callable[..., Workspace]) -> None:
     """Neither its syntax nor its requirements are fatal."""
     assert load("[project]\nname = 'a'\n", {"a/hatch.toml": "[envs\n"}).notes == (
-        "a/pyproject.toml: passed over a/hatch.toml:1: not valid TOML: Expected ']' at the end of a table declaration",
+        "a/hatch.toml:1: not valid TOML: Expected ']' at the end of a table declaration; passed over",
     )
     assert load("[project]\nname = 'a'\n", {"a/hatch.toml": "[envs.x]\ndependencies = ['!']\n"}).notes == (
-        "a/pyproject.toml: passed over a/hatch.toml: envs.x.dependencies: '!' is no valid requirement; passed over",
+        "a/hatch.toml: envs.x.dependencies: '!' is no valid requirement; passed over",
     )
 
 
@@ -281,8 +282,7 @@ def test_a_broken_lock_is_noted(load: Callable[..., Workspace]) -> None:
 
     assert edges(workspace) == []
     assert workspace.notes == (
-        "uv.lock has format version 2; isonox reads version 1; "
-        "edges of packages with dynamic metadata may be missing",
+        "uv.lock has format version 2; isonox reads version 1; edges of packages with dynamic metadata may be missing",
     )
 
 
@@ -292,7 +292,8 @@ def test_a_root_and_its_members_need_each_other(tree: Tree) -> None:
         {
             "pyproject.toml": "[project]\nname = 'sdk'\n[dependency-groups]\nall = ['tap', 'target']\n"
             "[tool.uv.workspace]\nmembers = ['p/*']\n[tool.uv.sources]\ntap.workspace = true\n",
-            "p/tap/pyproject.toml": "[project]\nname = 'tap'\ndependencies = ['sdk']\n[dependency-groups]\nt = ['sdk[x]']\n",
+            "p/tap/pyproject.toml": "[project]\nname = 'tap'\ndependencies = ['sdk']\n"
+            "[dependency-groups]\nt = ['sdk[x]']\n",
             "p/target/pyproject.toml": "[project]\nname = 'target'\ndependencies = ['sdk']\n",
         }
     )

@@ -50,8 +50,7 @@ def test_uv_members_and_root(tree: Tree) -> None:
     """Members less the excluded; the root because it is a project; strays are noted, hidden ones are not."""
     root = tree(
         {
-            "pyproject.toml": project("root")
-            + "[tool.uv.workspace]\nmembers = ['libs/*']\nexclude = ['libs/old']\n",
+            "pyproject.toml": project("root") + "[tool.uv.workspace]\nmembers = ['libs/*']\nexclude = ['libs/old']\n",
             "libs/a/pyproject.toml": project("a"),
             "libs/old/pyproject.toml": "no TOML",
             "libs/notes/README": "",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from isonox.stages import detect
+from isonox.stages import linters, options
 from isonox.system import files, git
 from isonox.system.version import own_version
 
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 #: Ignored by git from now on.
 IGNORED = (".isonox/", ".nox/")
+
+
+#: A file that means so, and the tool that builds the documentation.
+_DOCUMENTATION = {
+    "mkdocs.yml": "mkdocs",
+    "zensical.toml": "zensical",
+    "docs/conf.py": "sphinx",
+    "docs/source/conf.py": "sphinx",
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ def start(root: Path, workspace: Workspace) -> Started:
         "tasks.py": _template("tasks.py"),
         "Makefile": _template("Makefile"),
         "bootstrap.sh": _template("bootstrap.sh"),
-        ".pre-commit-config.yaml": _hooks(root),
+        ".pre-commit-config.yaml": _template("pre-commit-config.yaml"),
     }
     written: list[str] = []
     kept: list[str] = []
@@ -73,19 +82,28 @@ def start(root: Path, workspace: Workspace) -> Started:
 def _stages(root: Path, workspace: Workspace) -> list[Wanted]:
     """Choose the stages that the repository has something for."""
     per_package = "per_package=True" if len(workspace.packages) > 1 else ""
-    python = git.tracked(root, "*.py")
-    style = detect.configured_tools(root)
-    wanted = [Wanted("lint", "stages.lint()", style or ("ruff",)), Wanted("format", "stages.format()", ())]
-    wanted.append(Wanted("types", "stages.types()", ("mypy",)))
-    if any("test" in path.rsplit("/", 1)[-1] for path in python):
+    wanted = [
+        Wanted("lint", "stages.lint()", _style_tools(root)),
+        Wanted("format", "stages.format()", ()),
+        Wanted("types", "stages.types()", ("mypy",)),
+    ]
+    if git.tracked(root, "test_*.py", "**/test_*.py", "**/*_test.py"):
         wanted.append(Wanted("tests", f"stages.tests({per_package})", ("pytest", "coverage")))
         wanted.append(Wanted("coverage", "stages.coverage()", ("coverage",)))
     wanted.append(Wanted("security", "stages.security()", ("bandit", "detect-secrets", "zizmor")))
-    if (tool := detect.documentation_tool(root)) is not None:
-        wanted.append(Wanted("docs", "stages.docs()", (tool,)))
-    if detect.buildable(root, workspace):
+    for marker, tool in _DOCUMENTATION.items():
+        if (root / marker).exists():
+            wanted.append(Wanted("docs", "stages.docs()", (tool,)))
+            break
+    if any("build-system" in options.pyproject(root / package.path) for package in workspace.packages):
         wanted.append(Wanted("build", f"stages.build({per_package})", ("build", "twine")))
     return wanted
+
+
+def _style_tools(root: Path) -> tuple[str, ...]:
+    """Return the linters that the project configures; ruff where it configures none."""
+    used = dict.fromkeys(linter.distribution for linter in linters.used(root, set()))
+    return tuple(used) or ("ruff",)
 
 
 def _noxfile(wanted: list[Wanted]) -> str:
@@ -98,10 +116,6 @@ def _noxfile(wanted: list[Wanted]) -> str:
         "from isonox import stages\n\n"
         f"{calls}\n"
     )
-
-
-def _hooks(root: Path) -> str:
-    return _template("pre-commit-config.yaml")
 
 
 def _template(name: str) -> str:
@@ -122,7 +136,7 @@ def _ignore(root: Path) -> bool:
 def _commands(root: Path, wanted: list[Wanted]) -> list[str]:
     """Return what brings the tools into the lock, where a group is missing, and then the first run."""
     commands = [] if (root / "pyproject.toml").exists() else ["uv init --bare"]
-    groups = detect.dependency_groups(root)
+    groups = options.pyproject(root).get("dependency-groups", {})
     if "ci" not in groups:
         commands.append("uv add --group ci 'isonox[uv]' pre-commit")
     commands.extend(

@@ -53,7 +53,8 @@ class History:
         """Return the median seconds of each job's last green runs."""
         with self._open() as database:
             rows = database.execute(
-                "SELECT job, seconds FROM durations WHERE verdict = ? ORDER BY run DESC", (Verdict.PASSED.value,)
+                "SELECT job, seconds FROM durations WHERE verdict = ? ORDER BY run DESC",
+                (Verdict.PASSED.value,),
             ).fetchall()
         seen: dict[str, list[float]] = {}
         for job, seconds in rows:
@@ -75,7 +76,8 @@ class History:
                 yield database
         except sqlite3.OperationalError as error:
             raise StateError(
-                f"can't use {self._path}: {error}", hint="check the disk and the folder's permissions, or remove it"
+                f"can't use {self._path}: {error}",
+                hint="check the disk and the folder's permissions, or remove it",
             ) from error
         finally:
             database.close()

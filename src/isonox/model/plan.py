@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from functools import cached_property
 
 import msgspec
@@ -28,7 +28,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     posargs: tuple[str, ...] = ()
 
 
-class ReasonKind(str, Enum):
+class ReasonKind(StrEnum):
     """Why a job is in the plan."""
 
     DEFAULT = "default"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from functools import cached_property
 
 import msgspec
 
 
-class EdgeKind(str, Enum):
+class EdgeKind(StrEnum):
     """Where a dependency between two packages is declared."""
 
     PROJECT = "project"

@@ -35,7 +35,8 @@ def select(pipeline: Pipeline, selection: Selection, ci: Sequence[str] = ()) -> 
             reasons[session.id] = [reason]
     if not reasons:
         raise NothingSelectedError(
-            f"no session of {pipeline.noxfile} fits the selection", hint="see what there is: isonox plan --all"
+            f"no session of {pipeline.noxfile} fits the selection",
+            hint="see what there is: isonox plan --all",
         )
     _add_required(pipeline, reasons)
     order = {session.id: position for position, session in enumerate(pipeline.sessions)}
@@ -81,7 +82,11 @@ def _check_known(pipeline: Pipeline, selection: Selection, ci: Sequence[str]) ->
         ("session in [tool.isonox] ci", ci, signatures),
         ("tag", selection.tags, {tag for session in sessions for tag in session.tags}),
         ("package", selection.packages, {session.package for session in sessions if session.package}),
-        ("Python", selection.pythons, {session.python for session in sessions if isinstance(session.python, str)}),
+        (
+            "Python",
+            selection.pythons,
+            {session.python for session in sessions if isinstance(session.python, str)},
+        ),
     ]
     problems = [
         f"unknown {what} {name!r}{did_you_mean(name, names)}"

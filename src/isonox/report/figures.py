@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from isonox.errors import ExitCode
 from isonox.model.record import TestCounts
@@ -31,8 +31,6 @@ TAIL_LINES = 25
 _TAIL_BYTES = 64 * 1024
 _LINE_LENGTH = 400
 
-_STILL_UNSAID = "no record was found"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -55,6 +53,11 @@ class Row:
     log: tuple[str, ...]
     log_path: str
     repeat: str
+
+    @property
+    def name(self) -> str:
+        """The job's id as it is shown: one plain line."""
+        return wording.one_line(self.job)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Figures:
         return ExitCode.JOB_FAILED if self.red else ExitCode.OK
 
     @property
-    def word(self) -> str:
+    def word(self) -> Literal["green", "red", "interrupted"]:
         """The run in one word: green, red or interrupted."""
         return "interrupted" if self.interrupted else "red" if self.red else "green"
 
@@ -92,7 +95,7 @@ class Figures:
     def red(self) -> tuple[Row, ...]:
         """Jobs that make the run red; those that never started first, so that the causes stand last."""
         red = [row for row in self.rows if not row.verdict.green]
-        return tuple(sorted(red, key=lambda row: row.verdict is not Verdict.BLOCKED and bool(row.log)))
+        return tuple(sorted(red, key=lambda row: row.seconds is not None))
 
     @property
     def waived(self) -> tuple[Row, ...]:
@@ -157,7 +160,7 @@ def figures(  # noqa: PLR0913 - everything that they depend on, all named
     place = _Place(RunDirectory(directory), here, plan.noxfile)
     rows = [_row(job, known.get(job.id), place, tuple(tails.get(job.id, ()))) for job in plan.jobs]
     stages = {stage: position for position, stage in enumerate(dict.fromkeys(row.stage for row in rows))}
-    recorded = {row.job: row.seconds or 0.0 for row in rows}
+    recorded = {job.id: row.seconds or 0.0 for job, row in zip(plan.jobs, rows, strict=True)}
     path = tuple(job for job in critical_path(plan.jobs, recorded) if recorded[job] > 0)
     return Figures(
         rows=tuple(sorted(rows, key=lambda row: stages[row.stage])),
@@ -186,8 +189,8 @@ def of_run(ended: RunEnded) -> Figures:
 
 def last_lines(log: Path, limit: int = TAIL_LINES) -> tuple[str, ...]:
     """Return the last lines of a log that say something, as plain text; none where there is no log."""
-    lines = [line.rstrip().expandtabs() for line in logs.tail(log, _TAIL_BYTES).splitlines()]
-    said = [line for line in lines if re.search(r"\w", line)]
+    lines = [line.expandtabs().rstrip() for line in logs.tail(log, _TAIL_BYTES).splitlines()]
+    said = [line for line in lines if line]
     return tuple(line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}…" for line in said[-limit:])
 
 
@@ -204,40 +207,31 @@ class _Place:
 
 
 def _seen_from(here: Path, path: Path) -> str:
-    """Return `path` relative to `here` where it is below it, else as short as it can be said."""
+    """Return `path` relative to `here`."""
     try:
-        return str(path.absolute().relative_to(here.absolute()))
-    except ValueError:
+        return os.path.relpath(path, here)
+    except ValueError:  # another drive
         return str(path)
 
 
 def _row(job: PlannedJob, record: Record | None, place: _Place, log: tuple[str, ...]) -> Row:
-    log_path = _seen_from(place.here, place.directory.log_path(job.id))
-    repeat = wording.repeat(job.session, job.posargs, place.noxfile_from_here)
-    name, stage = wording.one_line(job.id), wording.one_line(job.stage)
-    if record is None:
-        return Row(
-            job=name,
-            stage=stage,
-            verdict=Verdict.MISSING,
-            note=_STILL_UNSAID,
-            seconds=None,
-            tests=None,
-            coverage=None,
-            log=log,
-            log_path=log_path,
-            repeat=repeat,
-        )
-    remarks = [wording.one_line(remark) for remark in (record.reason, *record.notes)]
+    remarks = (record.reason, *record.notes) if record else ("no record was found",)
+    said = [wording.one_line(remark) for remark in remarks]
     return Row(
-        job=name,
-        stage=stage,
-        verdict=record.verdict,
-        note="; ".join(dict.fromkeys(remark for remark in remarks if remark)),
-        seconds=None if record.verdict is Verdict.BLOCKED else record.seconds,
-        tests=record.tests,
-        coverage=record.coverage_percent,
+        job=job.id,
+        stage=job.stage,
+        verdict=record.verdict if record else Verdict.MISSING,
+        note="; ".join(dict.fromkeys(remark for remark in said if remark)),
+        seconds=_seconds(record) if record else None,
+        tests=record.tests if record else None,
+        coverage=record.coverage_percent if record else None,
         log=log,
-        log_path=log_path,
-        repeat=repeat,
+        log_path=_seen_from(place.here, place.directory.log_path(job.id)),
+        repeat=wording.repeat(job.session, job.posargs, place.noxfile_from_here),
     )
+
+
+def _seconds(record: Record) -> float | None:
+    """Return how long a job took; None if it never started."""
+    started = record.seconds > 0 or record.verdict not in (Verdict.BLOCKED, Verdict.CANCELLED)
+    return record.seconds if started else None

@@ -40,6 +40,13 @@ def span(seconds: float) -> str:
     return f"{minutes // 60}h {minutes % 60:02}m"
 
 
+def stopwatch(seconds: float) -> str:
+    """Return a duration as a display that runs: `0:07`, `12:30`, `1:02:30`."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
 def one_line(text: str) -> str:
     """Return text of any origin as a single plain line that every stream can encode as UTF-8."""
     encodable = text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -139,7 +139,10 @@ class Loop:
         for running in self._running.values():
             minutes = running.job.timeout_minutes
             if minutes and running.kill_at is None and now > running.clock + minutes * 60 + OVERTIME:
-                running.killed_as = (Verdict.TIMED_OUT, f"timed out after {minutes:g} min, and did not stop by itself")
+                running.killed_as = (
+                    Verdict.TIMED_OUT,
+                    f"timed out after {minutes:g} min, and did not stop by itself",
+                )
                 running.kill_at = now
             if running.kill_at is not None and now >= running.kill_at:
                 self.executor.kill(running.job.id)

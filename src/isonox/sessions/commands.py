@@ -9,10 +9,10 @@ import threading
 from typing import IO, TYPE_CHECKING, Any
 
 import nox.command
-import nox.popen
 
 from isonox.model.record import Command
 from isonox.sessions.active import ACTIVE
+from isonox.sessions.swap import swapped
 from isonox.system import clock, processes
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def recorded(job: ActiveJob) -> Iterator[None]:
 
     `nox.command.popen` is the one function through which nox starts processes (environments and commands alike).
     """
-    original = nox.command.popen
+    original: Any = vars(nox.command)["popen"]
 
     def popen(args: Sequence[str], **options: Any) -> tuple[int, str]:
         started = clock.monotonic()
@@ -53,11 +53,8 @@ def recorded(job: ActiveJob) -> Iterator[None]:
                 )
             )
 
-    nox.command.popen = popen
-    try:
+    with swapped(nox.command, "popen", popen):
         yield
-    finally:
-        nox.command.popen = original
 
 
 @contextlib.contextmanager

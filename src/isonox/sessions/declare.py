@@ -29,7 +29,7 @@ def session(func: Callable[..., Any], /) -> Func: ...
 
 
 @overload
-def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
+def session(
     *,
     python: str | Sequence[str] | bool | None = None,
     py: str | Sequence[str] | bool | None = None,
@@ -107,7 +107,7 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         arguments = {name: value for name, value in locals().items() if name not in ("func", "nox_arguments")}
         return functools.partial(session, **arguments, **nox_arguments)
     hook.install()
-    name = nox_arguments.get("name") or getattr(func, "__name__", "?")
+    name: str = nox_arguments.get("name") or func.__name__
     _check(name, services=services, shards=shards, timeout_minutes=timeout_minutes)
     facts = Facts(
         per_package=bool(per_package),
@@ -129,11 +129,6 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     )(wrapped)
 
 
-def facts_of(func: Any) -> Facts | None:
-    """Return the facts that `session` left on a function (nox copies them to every session), or None."""
-    return getattr(func, "__isonox__", None)
-
-
 def _with_own_session(func: Callable[..., Any], facts: Facts) -> Callable[..., Any]:
     """Wrap `func` so that it gets an `isonox.Session`, and the package only if it has a parameter for it."""
     parameters = inspect.signature(func).parameters
@@ -148,7 +143,7 @@ def _with_own_session(func: Callable[..., Any], facts: Facts) -> Callable[..., A
                 del kwargs[PACKAGE_PARAMETER]
         return func(Session.of(nox_session, package=package), *args, **kwargs)
 
-    call.__isonox__ = facts  # type: ignore[attr-defined]
+    vars(call)["__isonox__"] = facts
     return call
 
 

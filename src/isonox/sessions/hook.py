@@ -14,7 +14,6 @@ import os
 import platform
 import shutil
 import signal
-import subprocess
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +27,11 @@ from isonox.errors import IsonoxError
 from isonox.model.pipeline import PLAIN, Facts
 from isonox.model.record import Environment, Interpreter, Notification, Platform, Record
 from isonox.model.verdict import Verdict
-from isonox.sessions import commands, environment, install as installs, interpreter, project
+from isonox.sessions import commands, environment, interpreter, project
+from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
 from isonox.sessions.run_directory import RunDirectory
+from isonox.sessions.swap import swapped
 from isonox.system import clock, files, git, processes, terminal
 from isonox.system.version import own_version
 
@@ -58,8 +59,8 @@ def install() -> None:
     def execute(runner: SessionRunner) -> Result:
         return _execute(runner, original)
 
-    execute.__isonox__ = True  # type: ignore[attr-defined]
-    SessionRunner.execute = execute  # type: ignore[method-assign]
+    vars(execute)["__isonox__"] = True
+    setattr(SessionRunner, "execute", execute)  # noqa: B010 - mypy refuses to see a method replaced
 
 
 def job_id(runner: SessionRunner) -> str:
@@ -139,9 +140,7 @@ def _be_strict(runner: SessionRunner) -> None:
 
 
 @contextlib.contextmanager
-def _surroundings(
-    runner: SessionRunner, job: ActiveJob, outer: dict[str, str], seen: dict[str, Any]
-) -> Iterator[None]:
+def _surroundings(runner: SessionRunner, job: ActiveJob, outer: dict[str, str], seen: dict[str, Any]) -> Iterator[None]:
     """Everything that holds while the session runs; `seen` gets what can only be read inside."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(_errors_kept(job))
@@ -149,7 +148,8 @@ def _surroundings(
         if job.facts.environment == "declared":
             values = environment.declared(outer, job.facts, extra=job.config.pass_env)
             stack.enter_context(environment.replaced(values))
-        stack.enter_context(_interpreters(job))
+        look_up = interpreter.find(job, interpreter.nox_finds)
+        stack.enter_context(swapped(nox.virtualenv, "_find_python", look_up))
         stack.enter_context(commands.recorded(job))
         stack.enter_context(_phases(runner, job, seen))
         stack.enter_context(_deadline(job))
@@ -173,22 +173,16 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
                 return function(session)
             except IsonoxError as error:
                 session.error(str(error))
-            except subprocess.TimeoutExpired:
-                raise
             finally:
                 seen["interpreter"] = interpreter.environment_interpreter(session)
                 if getattr(session.virtualenv, "location", None):
                     seen["distributions"] = installs.installed(session)
 
-    runner.func = _Observed()  # type: ignore[assignment]
-    notify = nox.sessions.Session.notify
-    if job.parallel:
-        nox.sessions.Session.notify = _notify  # type: ignore[method-assign]
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(swapped(runner, "func", _Observed()))
+        if job.parallel:
+            stack.enter_context(swapped(nox.sessions.Session, "notify", _notify))
         yield
-    finally:
-        runner.func = function
-        nox.sessions.Session.notify = notify  # type: ignore[method-assign]
 
 
 def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = None) -> None:
@@ -201,16 +195,6 @@ def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = No
             job.notified.append(Notification(session=job_id(runner), posargs=arguments))
             return
     raise ValueError(f"Session {target} not found.")
-
-
-@contextlib.contextmanager
-def _interpreters(job: ActiveJob) -> Iterator[None]:
-    original = nox.virtualenv._find_python  # noqa: SLF001 - nox's one seam for this
-    nox.virtualenv._find_python = interpreter.find(job, original)  # type: ignore[assignment]  # noqa: SLF001
-    try:
-        yield
-    finally:
-        nox.virtualenv._find_python = original  # noqa: SLF001
 
 
 @contextlib.contextmanager
@@ -284,6 +268,9 @@ def _explained(job: ActiveJob, result: Result) -> Result:
         logging.getLogger("nox").error(result.reason)
     elif result.status is Status.FAILED and not result.reason and job.errors:
         result.reason = job.errors[-1].splitlines()[0]
+    if not result and not job.facts.required:
+        what = "timed out" if job.timed_out else "failed"
+        result.status, result.reason = Status.SKIPPED, f"not required; it {what}: {result.reason}"
     return result
 
 
@@ -336,10 +323,9 @@ def _record(  # noqa: PLR0913 - everything that is known about the job
 def _verdict(job: ActiveJob, result: Result | None) -> tuple[Verdict, str]:
     if result is None:
         return Verdict.CANCELLED, "interrupted"
-    verdict = Verdict.TIMED_OUT if job.timed_out else _VERDICTS[result.status]
-    if not verdict.green and not job.facts.required:
-        return Verdict.WAIVED, f"not required; it {verdict.value}: {result.reason or 'no reason given'}"
-    return verdict, result.reason or ""
+    if job.timed_out and not result:
+        return Verdict.TIMED_OUT, result.reason or ""
+    return _VERDICTS[result.status], result.reason or ""
 
 
 def _environment(job: ActiveJob, outer: dict[str, str]) -> Environment:

@@ -15,6 +15,7 @@ from isonox.errors import LockError
 from isonox.sessions.interpreter import environment_interpreter, site_packages
 from isonox.system import files
 from isonox.workspace import lock as workspace_lock
+from isonox.workspace.lock import SourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,6 +31,10 @@ STAMP = "isonox-install.json"
 
 #: Never removed from a pip environment: it could not install anything any more.
 _BOOTSTRAP = {"pip", "setuptools", "wheel"}
+
+
+#: Local packages that are installed from their folder.
+_FOLDERS = (SourceKind.EDITABLE, SourceKind.DIRECTORY)
 
 
 class _Stamp(msgspec.Struct):
@@ -50,11 +55,12 @@ def install_group(  # noqa: PLR0913 - the arguments of Session.install_group and
     job.groups.update(groups)
     job.extras.update(extras)
     pinned = _pinned(session, job, project=project, package=package)
-    remote = [pin for pin in pinned if pin.path is None]
-    local = [pin for pin in pinned if pin.path is not None]
-    environment = Path(session.virtualenv.location)  # type: ignore[attr-defined]
-    requirements = "".join(f"{pin.line()}\n" for pin in remote)
-    key = _key(requirements, job.root, local, editable=editable)
+    locked = [pin for pin in pinned if pin.hashes and pin.path is None]
+    folders = [pin for pin in pinned if pin.kind in _FOLDERS]
+    others = [pin for pin in pinned if pin not in locked and pin not in folders]
+    environment = Path(session.virtualenv.location)
+    requirements = "".join(f"{pin.line()}\n" for pin in locked)
+    key = _key(requirements, job.root, folders, others, editable=editable)
     stamp = environment / STAMP
     if _read_stamp(stamp) == key:
         session.log("The environment is current: it was installed from these lock entries.")
@@ -64,23 +70,22 @@ def install_group(  # noqa: PLR0913 - the arguments of Session.install_group and
     listing = environment / "isonox-requirements.txt"
     files.write_atomic(listing, requirements.encode())
     _synchronise(session, listing, pinned)
-    for pin in local:
-        assert pin.path is not None  # noqa: S101 - for the type checker: `local` holds those with a path
-        where = str(job.root / pin.path)
+    for pin in others:  # git, direct URLs, files: exact references, but no hashes to check
+        session.install("--no-deps", pin.line())
+    for pin in folders:
+        where = str(job.root / (pin.path or "."))
         session.install("--no-deps", *(["-e", where] if editable else [where]))
     files.write_atomic(stamp, msgspec.json.encode(_Stamp(key)))
 
 
-def _pinned(
-    session: nox.Session, job: ActiveJob, *, project: bool, package: Package | None
-) -> tuple[Pinned, ...]:
+def _pinned(session: nox.Session, job: ActiveJob, *, project: bool, package: Package | None) -> tuple[Pinned, ...]:
     """Return what the lock says for all groups that this session has asked for so far."""
     path = job.root / "uv.lock"
     if not path.exists():
         raise LockError(f"{path} does not exist", hint="make it: uv lock")
     lock = workspace_lock.Lock.load(path)
     if reason := lock.stale_reason(job.root):
-        raise LockError(f"uv.lock is out of date: {reason}", hint="refresh it: uv lock")
+        raise LockError(f"uv.lock is out of date: {reason}")
     interpreter = environment_interpreter(session)
     environment = workspace_lock.environment_for(interpreter.version or "")
     root = lock.root_name()
@@ -102,14 +107,14 @@ def _pinned(
     return tuple(pinned.values())
 
 
-def _key(requirements: str, root: Path, local: Iterable[Pinned], *, editable: bool) -> str:
-    """Hash what the environment is made from; for local packages, the files that decide their metadata.
-
-    A package that is not installed in editable mode changes with every one of its files: no key, always anew.
-    """
+def _key(
+    requirements: str, root: Path, folders: Iterable[Pinned], others: Iterable[Pinned], *, editable: bool
+) -> str:
+    """Hash what the environment is made from; for local packages, the files that decide what is installed."""
     digest = hashlib.sha256(requirements.encode())
+    digest.update("".join(f"{pin.line()}\n" for pin in others).encode())
     digest.update(b"editable" if editable else b"copied")
-    for pin in local:
+    for pin in folders:
         digest.update(f"\0{pin.name}\0{pin.path}\0".encode())
         for name in ("pyproject.toml", "setup.cfg", "setup.py"):
             with contextlib.suppress(FileNotFoundError):

@@ -8,15 +8,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nox
 import nox.virtualenv
 
 from isonox.model.record import Interpreter
 from isonox.system import interpreters
 
 if TYPE_CHECKING:
-    import nox
-
     from isonox.sessions.active import ActiveJob
+
+
+#: Nox's own look-up, as it was before the hook replaces it while a session runs.
+_NOX_LOOK_UP = nox.virtualenv._find_python  # noqa: SLF001 - nox's one seam for this
 
 
 def environment_interpreter(session: nox.Session) -> Interpreter:
@@ -74,7 +77,7 @@ def find(job: ActiveJob, fallback: interpreters.Finder) -> interpreters.Finder:
 
 def nox_finds(spec: str) -> str | None:
     """Return what nox's own look-up finds for a spec."""
-    return nox.virtualenv._find_python(spec)  # noqa: SLF001 - nox's one seam for this
+    return _NOX_LOOK_UP(spec)
 
 
 def uv_command() -> str | None:

@@ -55,7 +55,7 @@ def packages(asked: bool | Sequence[str], *, session: str) -> tuple[Package, ...
     if not chosen:
         raise ConfigurationError(
             f"session {session!r} is per package, but no package was found",
-            hint="declare them: [tool.isonox] packages = [\"libs/*\"]",
+            hint='declare them: [tool.isonox] packages = ["libs/*"]',
         )
     return chosen
 

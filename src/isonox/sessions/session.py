@@ -93,7 +93,13 @@ class Session(nox.Session):
             LockError: There is no lock, it is out of date, or it lacks a group.
         """
         install.install_group(
-            self, active_job(), groups, extras=extras, project=project, editable=editable, package=self._package
+            self,
+            active_job(),
+            groups,
+            extras=extras,
+            project=project,
+            editable=editable,
+            package=self._package,
         )
 
     def waive(self, reason: str) -> NoReturn:

@@ -1,4 +1,3 @@
-# ruff: noqa: A005 - the module is named as its stage; nobody imports the standard library's `format`
 """The format stage: the tools of the lint stage repair what they can."""
 
 from __future__ import annotations

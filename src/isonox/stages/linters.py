@@ -148,10 +148,7 @@ def install(session: Session, *, group: str | None, tools: Sequence[str]) -> tup
     """
     installed_group = options.install_tools(session, "lint", group=group, tools=("ruff",))
     listed = options.listed(session.root, installed_group)
-    if tools:
-        chosen = [linter for linter in LINTERS if linter.name in tools]
-    else:
-        chosen = _used(session.root, listed)
+    chosen = [linter for linter in LINTERS if linter.name in tools] if tools else used(session.root, listed)
     if not chosen:
         raise ConfigurationError(
             "no linter is configured, and the dependency group "
@@ -162,7 +159,7 @@ def install(session: Session, *, group: str | None, tools: Sequence[str]) -> tup
     return tuple(chosen)
 
 
-def _used(root: Path, listed: set[str]) -> list[Linter]:
+def used(root: Path, listed: set[str]) -> list[Linter]:
     settings = options.pyproject(root).get("tool", {})
     used = [
         linter

@@ -64,7 +64,7 @@ def pyproject(folder: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: {error}") from error
 
 
-def install_tools(
+def install_tools(  # noqa: PLR0913 - all but two are keywords
     session: Session,
     stage: str,
     *,

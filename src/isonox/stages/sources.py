@@ -95,4 +95,3 @@ def _owner(name: str, packages: Iterable[Package]) -> str | None:
     path = PurePosixPath(name)
     around = [package.path for package in packages if path.is_relative_to(package.path)]
     return max(around, key=lambda found: len(PurePosixPath(found).parts), default=None)
-

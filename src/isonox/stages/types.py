@@ -1,4 +1,3 @@
-# ruff: noqa: A005 - the module is named as its stage; nobody imports the standard library's `types` here
 """The types stage: mypy on every Python that the workspace supports."""
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from isonox.model.workspace import Package
 from isonox.sessions import interpreter, project
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome, sources
-from isonox.stages.options import StageOptions, install_tools, pyproject, pythons as default_pythons, require_tools
-from isonox.stages.options import with_defaults
+from isonox.stages.options import StageOptions, install_tools, pyproject, require_tools, with_defaults
+from isonox.stages.options import pythons as default_pythons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,11 +67,10 @@ def types(
                 "there is nothing to check: no source or test folder was found; "
                 "name some: [tool.mypy] files, or stages.types(paths=[...])"
             )
-        failed = [check for check in checks if not _passes(session, check)]
-        if failed and len(checks) > 1:
-            session.error(f"mypy is not content in {len(failed)} of {len(checks)} packages: {_names(failed)}")
-        elif failed:
-            session.error("mypy is not content")
+        failed = [(check, reason) for check in checks if (reason := _complaint(session, check))]
+        if failed:
+            where = f"in {len(failed)} of {len(checks)} packages: " if len(checks) > 1 else ""
+            session.error(f"{where}{'; '.join(_described(check, reason, len(checks)) for check, reason in failed)}")
 
     declared = with_defaults(options)
     versions = list(pythons) or default_pythons()
@@ -102,8 +100,8 @@ def _checks(session: Session, paths: Sequence[str]) -> list[_Check]:
     return checks
 
 
-def _passes(session: Session, check: _Check) -> bool:
-    """Run mypy for the session's Python; its cache is this session's own."""
+def _complaint(session: Session, check: _Check) -> str:
+    """Run mypy for the session's Python, with a cache of its own; return its last word if it is not content."""
     version = (interpreter.environment_interpreter(session).version or "").rpartition(".")[0]
     cache = session.cache_dir.absolute() / f"mypy-{session.name.replace('/', '-')}"
     argv = ["mypy", "--python-version", version, "--cache-dir", str(cache), *check.targets, *session.posargs]
@@ -114,9 +112,9 @@ def _passes(session: Session, check: _Check) -> bool:
         output = _ERROR.sub(lambda match: f"{check.folder}/{match[0]}", output)
     outcome.report_findings(session, "mypy", output, _ERROR)
     if not done.failed and _NOTHING.search(output):
-        session.note("mypy looked at no file: its own configuration excludes all of them")
-        return False
-    return not done.failed
+        return "mypy looked at no file: its own configuration excludes all of them"
+    lines = output.split("\n") if done.failed else []
+    return next((f"mypy: {line}" for line in reversed(lines) if line.strip()), f"mypy: {done}" if done.failed else "")
 
 
 def _settings(folder: Path) -> dict[str, object] | None:
@@ -139,5 +137,6 @@ def _ini(path: Path) -> dict[str, object] | None:
         return None
 
 
-def _names(checks: Sequence[_Check]) -> str:
-    return ", ".join(check.folder if check.folder != "." else " ".join(check.targets) for check in checks)
+def _described(check: _Check, reason: str, count: int) -> str:
+    where = check.folder if check.folder != "." else " ".join(check.targets)
+    return f"{where}: {reason}" if count > 1 else reason

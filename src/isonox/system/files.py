@@ -87,5 +87,5 @@ def state_error(error: OSError, what: str) -> StateError:
         case errno.EACCES | errno.EPERM | errno.EROFS:
             hint = "check the owner and the permissions of that folder"
         case _:
-            hint = None
-    return StateError(f"{what}: {error.strerror or error}", hint=hint)
+            hint = ""
+    return StateError(f"{what}: {error.strerror or error}", hint=hint or None)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import findpython
 import msgspec
+from findpython.providers import ALL_PROVIDERS
 
 from isonox.system import files
 
@@ -64,7 +64,7 @@ def candidates(minor: str) -> Iterator[str]:
     """Yield existing `python<minor>` files of pyenv, uv, asdf, mise, rye, PATH and the like, shims left out."""
     seen: set[Path] = set()
     names = (f"python{minor}", f"python{minor}.exe")
-    for provider in findpython.ALL_PROVIDERS.values():
+    for provider in ALL_PROVIDERS.values():
         instance = provider.create()
         if instance is None:
             continue

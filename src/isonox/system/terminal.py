@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 #: CSI, OSC and other escape sequences (ECMA-48), and control characters other than tab and newline.
 _ESCAPES = re.compile(
@@ -28,12 +30,18 @@ def plain(text: str) -> str:
 
 def stdout() -> Console:
     """Return a console for data: no wrapping surprises, colour only on a terminal without NO_COLOR."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    return _console(sys.stdout)
 
 
 def stderr() -> Console:
     """Return a console for talk."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    return _console(sys.stderr)
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console  # noqa: PLC0415 - the children of a run import this module, and draw nothing
+
+    return Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def write_data(text: str) -> None:

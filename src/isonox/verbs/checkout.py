@@ -95,4 +95,4 @@ class Checkout:
         """
         path = self.root / "uv.lock"
         if path.exists() and (reason := Lock.load(path).stale_reason(self.root)):
-            raise LockError(f"uv.lock is out of date: {reason}", hint="refresh it: uv lock")
+            raise LockError(f"uv.lock is out of date: {reason}")

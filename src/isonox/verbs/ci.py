@@ -44,7 +44,11 @@ def ci(  # noqa: PLR0913 - the options of the verb
     handed to the selected sessions.
     """
     selection = Selection(
-        names=tuple(only), tags=tuple(tag), packages=tuple(package), pythons=tuple(python), posargs=tuple(posargs)
+        names=tuple(only),
+        tags=tuple(tag),
+        packages=tuple(package),
+        pythons=tuple(python),
+        posargs=tuple(posargs),
     )
     return run(selection, jobs=jobs, fail_fast=fail_fast, json=json)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from enum import Enum
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ _TELLING = (
 )  # fmt: skip
 
 
-class State(str, Enum):
+class State(StrEnum):
     """How bad a finding is."""
 
     OK = "ok"

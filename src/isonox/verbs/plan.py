@@ -43,7 +43,11 @@ def plan(  # noqa: PLR0913 - the options of the verb
         terminal.write_data(_json(pipeline) if json else plan_view.show_pipeline(pipeline))
         return ExitCode.OK
     selection = Selection(
-        names=tuple(only), tags=tuple(tag), packages=tuple(package), pythons=tuple(python), posargs=tuple(posargs)
+        names=tuple(only),
+        tags=tuple(tag),
+        packages=tuple(package),
+        pythons=tuple(python),
+        posargs=tuple(posargs),
     )
     made = checkout.plan(selection)
     if explain is not None:

@@ -31,9 +31,7 @@ def stage_verb(name: str, stage: str, summary: str) -> Verb:
                 f"{checkout.pipeline.noxfile} has no stage {stage!r}",
                 hint=f"declare it (isonox.stages.{stage}()), or run one of: {stages}",
             )
-        selection = Selection(
-            names=(stage,), packages=tuple(package), pythons=tuple(python), posargs=tuple(posargs)
-        )
+        selection = Selection(names=(stage,), packages=tuple(package), pythons=tuple(python), posargs=tuple(posargs))
         return ci.run(selection, jobs=jobs, fail_fast=fail_fast, json=json)
 
     run.__doc__ = f"{summary}\n\nThe same as `isonox ci --only {stage}`; what follows `--` is handed to the sessions."

@@ -66,9 +66,7 @@ def load(root: Path) -> Config:
         return Config()
     document = pyproject.read(root / members.FILE, members.FILE)
     table = document.get("tool", "isonox")
-    problems = [
-        f"{members.FILE}: tool.isonox{message}" for message in _problems({} if table is None else table)
-    ]
+    problems = [f"{members.FILE}: tool.isonox{message}" for message in _problems({} if table is None else table)]
     if problems:
         raise ConfigurationErrors(problems)
     config = msgspec.convert(table or {}, Config)
@@ -159,9 +157,7 @@ def _licenses(value: Any) -> Iterator[str]:
     known = Licenses.__struct_fields__
     yield from (f".{key}: unknown key{did_you_mean(key, known)}" for key in value if key not in known)
     lists = [value.get("allow", []), value.get("deny", [])]
-    found = [
-        f".{key}{message}" for key, names in zip(known, lists, strict=False) for message in _strings(names)
-    ]
+    found = [f".{key}{message}" for key, names in zip(known, lists, strict=False) for message in _strings(names)]
     yield from found
     if not found:
         yield from (f".deny: {name!r} is allowed as well" for name in lists[1] if name in lists[0])

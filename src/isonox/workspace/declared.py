@@ -51,9 +51,24 @@ def read(document: Document, folder: Path) -> list[Declared]:
         *(declared for some in extras.values() for declared in some),
         *reader.groups(),
         *reader.poetry(),
-        *reader.hatch(),
+        *reader.environments("tool", "hatch", "envs"),
+        *_hatch_toml(document, folder),
     ]
     return list(dict.fromkeys(_expand(found, document.name, extras)))
+
+
+def _hatch_toml(document: Document, folder: Path) -> list[Declared]:
+    """Read hatch's own file beside pyproject.toml, if there is one."""
+    if not (folder / "hatch.toml").is_file():
+        return []
+    try:
+        hatch = pyproject.read(folder / "hatch.toml", document.shown.removesuffix("pyproject.toml") + "hatch.toml")
+    except ConfigurationError as error:
+        document.adopt([f"{error.message}; passed over"])
+        return []
+    found = list(_Reader(hatch, folder).environments("envs"))
+    document.adopt(hatch.notes)
+    return found
 
 
 def _expand(
@@ -76,7 +91,7 @@ def _expand(
 
 
 class _Reader:
-    """The places of one package's pyproject.toml (and hatch.toml) that hold requirements."""
+    """The places of one file that hold requirements."""
 
     def __init__(self, document: Document, folder: Path) -> None:
         self.document = document
@@ -117,9 +132,7 @@ class _Reader:
         yield from self.poetry_table(self.document.table(*keys, "dependencies"), EdgeKind.PROJECT)
         yield from self.poetry_table(self.document.table(*keys, "dev-dependencies"), EdgeKind.GROUP)
         for name in self.document.table(*keys, "group"):
-            yield from self.poetry_table(
-                self.document.table(*keys, "group", name, "dependencies"), EdgeKind.GROUP
-            )
+            yield from self.poetry_table(self.document.table(*keys, "group", name, "dependencies"), EdgeKind.GROUP)
 
     def poetry_table(self, table: dict[str, Any], kind: EdgeKind) -> Iterator[Declared]:
         """Read names with their constraints: a version, a table, or a list of tables."""
@@ -136,24 +149,13 @@ class _Reader:
                     self.folder / path if isinstance(path, str) else None,
                 )
 
-    def hatch(self) -> Iterator[Declared]:
-        """Hatch's environments, in pyproject.toml or hatch.toml, and the workspace members they install."""
-        environments: list[tuple[Document, tuple[str, ...]]] = [(self.document, ("tool", "hatch", "envs"))]
-        if (self.folder / "hatch.toml").is_file():
-            shown = self.document.shown.removesuffix("pyproject.toml") + "hatch.toml"
-            try:
-                environments.append((pyproject.read(self.folder / "hatch.toml", shown), ("envs",)))
-            except ConfigurationError as error:
-                self.document.note(f"passed over {error.message}")
-        for document, keys in environments:
-            for name in document.table(*keys):
-                for key in ("dependencies", "extra-dependencies"):
-                    texts = document.strings(*keys, name, key)
-                    yield from self.parse(texts, EdgeKind.ENVIRONMENT, ".".join((*keys, name, key)))
-                yield from self.hatch_members(document.get(*keys, name, "workspace", "members"))
-            if document is not self.document:
-                for note in document.notes:
-                    self.document.note(f"passed over {note}")
+    def environments(self, *keys: str) -> Iterator[Declared]:
+        """Hatch's environments, in the table at `keys`, and the workspace members that they install."""
+        for name in self.document.table(*keys):
+            for key in ("dependencies", "extra-dependencies"):
+                texts = self.document.strings(*keys, name, key)
+                yield from self.parse(texts, EdgeKind.ENVIRONMENT, ".".join((*keys, name, key)))
+            yield from self.hatch_members(self.document.get(*keys, name, "workspace", "members"))
 
     def hatch_members(self, members: Any) -> Iterator[Declared]:
         """Read `workspace.members` of an environment: globs, or tables with a `path`."""
@@ -170,9 +172,7 @@ class _Reader:
             try:
                 lines = (self.folder / name).read_text(encoding="utf-8").splitlines()
             except (OSError, UnicodeDecodeError):
-                self.document.note(
-                    f"tool.setuptools.dynamic names {name!r}, which can't be read; passed over"
-                )
+                self.document.note(f"tool.setuptools.dynamic names {name!r}, which can't be read; passed over")
                 continue
             texts = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in lines)
             yield from self.parse([text for text in texts if text], kind, name)

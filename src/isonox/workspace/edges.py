@@ -100,8 +100,6 @@ def _locked(
     for package in lock.package:
         if (source := names.get(package.local_path or "")) is None:
             continue
-        targets = (
-            by_path.get(_normal(root / local[edge.name])) for edge in package.edges() if edge.name in local
-        )
+        targets = (by_path.get(_normal(root / local[edge.name])) for edge in package.edges() if edge.name in local)
         pairs.update((source, target) for target in targets if target)
     return pairs, ()

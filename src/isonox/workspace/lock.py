@@ -122,6 +122,10 @@ class Lock:
             found |= {*root.optional_dependencies, *root.metadata.provides_extras}
         return tuple(sorted(found))
 
+    def is_for(self, environment: dict[str, str]) -> bool:
+        """Whether the lock holds for the Python of that environment: `requires-python` when it was written."""
+        return self._document.python.contains(environment["python_full_version"], prereleases=True)
+
     def requirements(
         self,
         project: str | None = None,
@@ -149,10 +153,9 @@ class Lock:
             LockError: There is no such project, group or extra; or the lock is not for that Python.
         """
         environment = current_environment() if environment is None else environment
-        if not self._document.python.contains(environment["python_full_version"], prereleases=True):
+        if not self.is_for(environment):
             raise LockError(
-                f"uv.lock is for Python {self._document.requires_python}, "
-                f"not for {environment['python_full_version']}",
+                f"uv.lock is for Python {self._document.requires_python}, not for {environment['python_full_version']}",
                 hint="change the session's Python, or `requires-python` in pyproject.toml and run: uv lock",
             )
         groups = [_known("group", name, self.groups(project)) for name in groups]
@@ -166,9 +169,7 @@ class Lock:
         asked = [r for name in groups for r in self._document.manifest.dependency_groups.get(name, ())]
         edges = [LockedEdge(name=r.name, extra=r.extras, marker=r.marker) for r in asked]
         return tuple(
-            sorted(
-                map(_pin, walk.closure(start, edges)), key=lambda pinned: (pinned.name, pinned.version or "")
-            )
+            sorted(map(_pin, walk.closure(start, edges)), key=lambda pinned: (pinned.name, pinned.version or ""))
         )
 
     def all_registry(self) -> tuple[Pinned, ...]:
@@ -307,9 +308,7 @@ class _Walk:
         if len(found) != 1:
             what = "does not contain" if not found else f"contains {len(found)} times for this Python"
             wanted = f"{edge.name} {edge.version or ''}".strip()
-            raise LockError(
-                f"uv.lock refers to {wanted!r}, which it {what}", hint="write it again with: uv lock"
-            )
+            raise LockError(f"uv.lock refers to {wanted!r}, which it {what}", hint="write it again with: uv lock")
         return found[0]
 
 
@@ -325,9 +324,7 @@ def _pin(package: LockedPackage) -> Pinned:
     try:
         kind = next(kind for kind in SourceKind if kind.value in package.source)
     except StopIteration:
-        raise LockError(
-            f"uv.lock: {package.name}: unknown source {package.source}", hint="update isonox"
-        ) from None
+        raise LockError(f"uv.lock: {package.name}: unknown source {package.source}", hint="update isonox") from None
     artifacts = (package.sdist, *package.wheels)
     return Pinned(
         name=package.name,

@@ -131,8 +131,7 @@ class LockDocument(msgspec.Struct, frozen=True, rename="kebab"):
         return tuple(
             package
             for package in self.package
-            if package.local_path is not None
-            and (package.name in names if names else package.local_path == ".")
+            if package.local_path is not None and (package.name in names if names else package.local_path == ".")
         )
 
 

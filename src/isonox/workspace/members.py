@@ -81,24 +81,18 @@ def tracked(root: Path, document: Document | None) -> Found:
         if found.is_project:
             documents[_directory(shown)] = found
             if found.declared_name is not None and found.name is None:
-                notes.append(
-                    f"{shown}: {found.declared_name!r} is no package name; called after its directory"
-                )
+                notes.append(f"{shown}: {found.declared_name!r} is no package name; called after its directory")
         elif shown != FILE:
             notes.append(f"{shown}: only settings of tools, no project; passed over")
     return _found(documents, document, notes)
 
 
-def _named(
-    root: Path, globs: tuple[str, ...], exclude: tuple[str, ...], document: Document | None, key: str
-) -> Found:
+def _named(root: Path, globs: tuple[str, ...], exclude: tuple[str, ...], document: Document | None, key: str) -> Found:
     documents: dict[str, Document] = {}
     problems: list[str] = []
     notes: list[str] = []
     excluded = {
-        path
-        for glob in exclude
-        for path in _expand(root, glob, problems, f"{FILE}: tool.uv.workspace.exclude")
+        path for glob in exclude for path in _expand(root, glob, problems, f"{FILE}: tool.uv.workspace.exclude")
     }
     for glob in globs:
         matches = [path for path in _expand(root, glob, problems, f"{FILE}: {key}") if path not in excluded]
@@ -107,9 +101,7 @@ def _named(
             problems.append(f"{FILE}: {key}: {glob!r} matches no directory with a {FILE}")
         if "**" not in glob:
             notes.extend(
-                f"{path}: matches {glob!r} but has no {FILE}; passed over"
-                for path in matches
-                if path not in with_file
+                f"{path}: matches {glob!r} but has no {FILE}; passed over" for path in matches if path not in with_file
             )
         for path in with_file:
             if path not in documents:
@@ -119,9 +111,7 @@ def _named(
     return _found(documents, document, notes)
 
 
-def _add(
-    root: Path, path: str, document: Document | None, documents: dict[str, Document], problems: list[str]
-) -> None:
+def _add(root: Path, path: str, document: Document | None, documents: dict[str, Document], problems: list[str]) -> None:
     shown = FILE if path == "." else f"{path}/{FILE}"
     try:
         found = document if document and path == "." else pyproject.read(root / shown, shown)

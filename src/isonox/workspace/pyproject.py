@@ -12,6 +12,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from isonox.errors import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 Table = dict[str, Any]
@@ -40,6 +41,10 @@ class Document:
     def note(self, message: str) -> None:
         """Remember `message` with the file's path before it."""
         self._notes[f"{self.shown}: {message}"] = None
+
+    def adopt(self, notes: Iterable[str]) -> None:
+        """Remember notes of a file beside this one, as they are."""
+        self._notes.update(dict.fromkeys(notes))
 
     def table(self, *keys: str) -> Table:
         """Return the table at `keys`; empty if there is none."""
@@ -73,10 +78,7 @@ class Document:
     @property
     def is_project(self) -> bool:
         """Whether the file describes a project, not only the settings of tools."""
-        return any(
-            isinstance(self.get(*keys), dict)
-            for keys in (("project",), ("tool", "poetry"), ("build-system",))
-        )
+        return any(isinstance(self.get(*keys), dict) for keys in (("project",), ("tool", "poetry"), ("build-system",)))
 
     @property
     def declared_name(self) -> str | None:
@@ -128,9 +130,7 @@ class Document:
                 if included in raw:
                     found.extend(self._group(included, raw, (*path, name)))
                 else:
-                    self.note(
-                        f"{where} includes {included!r}, which does not exist{did_you_mean(included, raw)}"
-                    )
+                    self.note(f"{where} includes {included!r}, which does not exist{did_you_mean(included, raw)}")
             else:
                 self.note(f"{where}: {entry!r} is neither a requirement nor an include-group; passed over")
         return list(dict.fromkeys(found))

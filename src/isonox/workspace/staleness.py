@@ -116,11 +116,9 @@ def _requires_python(found: Iterable[Document], lock: LockDocument) -> Iterator[
     except InvalidSpecifier:
         return  # uv itself will say so
     versions = [f"3.{minor}.{patch}" for minor in range(30) for patch in (0, 99)]
-    if [now.contains(version) for version in versions] != [
-        lock.python.contains(version) for version in versions
-    ]:
-        where = next(iter(declared)) if len(declared) == 1 else "the members' pyproject.toml files"
-        yield f"{where} asks for Python {now}, the lock is for {lock.requires_python}"
+    if [now.contains(version) for version in versions] != [lock.python.contains(version) for version in versions]:
+        where = f"{next(iter(declared))} asks" if len(declared) == 1 else "the members' pyproject.toml files ask"
+        yield f"{where} for Python {now}, the lock is for {lock.requires_python}"
 
 
 class _Comparison:
@@ -129,9 +127,7 @@ class _Comparison:
     def __init__(self, document: Document, lock: LockDocument) -> None:
         self._document = document
         every = [environment_for(f"3.{minor}.99") | platform for minor in _MINORS for platform in _PLATFORMS]
-        self._evaluators = [
-            Evaluator(some) for some in every if lock.python.contains(some["python_full_version"])
-        ]
+        self._evaluators = [Evaluator(some) for some in every if lock.python.contains(some["python_full_version"])]
         self._sources = {canonicalize_name(name) for name in document.table("tool", "uv", "sources")}
 
     def groups(self, old: Mapping[str, Iterable[LockedRequirement]], *, markers: bool) -> Iterator[str]:
@@ -209,6 +205,8 @@ def _key(name: str, extras: Iterable[str]) -> tuple[str, frozenset[str]]:
 
 
 def _any(specifiers: Iterable[SpecifierSet | None]) -> str:
-    return " and ".join(
-        sorted(repr(str(specifier)) if specifier else "any version" for specifier in specifiers)
+    """Return the specifiers in words; None stands for a direct reference."""
+    words = (
+        "a direct reference" if some is None else repr(str(some)) if some else "any version" for some in specifiers
     )
+    return " and ".join(sorted(words))

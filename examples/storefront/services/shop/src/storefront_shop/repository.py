@@ -88,7 +88,7 @@ class InMemoryRepository:
 
     def create_basket(self) -> Basket:
         """See `Repository.create_basket`."""
-        basket = Basket(uuid4().hex)
+        basket = Basket(str(uuid4()))
         self._baskets[basket.id] = basket
         return basket
 

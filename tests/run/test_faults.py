@@ -1,0 +1,357 @@
+"""Whole runs of `isonox ci` in which something goes wrong: every job ends in a verdict, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from isonox.errors import ExitCode
+from isonox.sessions import run_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: A sleeping process that leaves its group and its parent, as daemons do; $1 marks it.
+DAEMON = "import os, sys, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Callable[[str], Path]:
+    """Return a function that makes a git repository with this noxfile."""
+
+    def make(noxfile: str) -> Path:
+        subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+        (tmp_path / "noxfile.py").write_text(noxfile)
+        return tmp_path
+
+    return make
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start `isonox` in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "isonox", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+
+
+def ci(folder: Path, *arguments: str) -> tuple[int, dict[str, dict[str, Any]], str]:
+    """Run `isonox ci --json`; return exit code, records by job, and what was said."""
+    process = start(folder, "ci", "--json", *arguments)
+    out, err = process.communicate(timeout=120)
+    document = json.loads(out) if out.strip() else {"records": []}
+    return process.returncode, {record["job"]: record for record in document["records"]}, err.decode()
+
+
+def alive(marker: str) -> list[psutil.Process]:
+    """Return living processes with a word in their command line."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        if marker in " ".join(process.info["cmdline"] or ()) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+def wait_until_gone(marker: str, seconds: float) -> list[psutil.Process]:
+    """Wait for processes to end, and return those that did not."""
+    deadline = time.monotonic() + seconds
+    while (left := alive(marker)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def test_every_way_to_die_ends_in_the_right_verdict(checkout: Callable[[str], Path]) -> None:
+    """A session that forks and exits, is killed, prints rubbish or too much, is skipped, times out, raises."""
+    folder = checkout(
+        r"""
+import os, sys
+import isonox, nox
+
+@nox.session(python=False)
+def vanishes(session):
+    if os.fork():
+        os._exit(0)
+    os._exit(0)
+
+@nox.session(python=False)
+def killed(session):
+    os.kill(os.getpid(), 9)
+
+@nox.session(python=False)
+def rubbish(session):
+    session.run(sys.executable, "-c", "import sys; sys.stdout.buffer.write(b'\\xff\\xfe\\x1b[2J\\x1b]0;title\\x07 the end'); sys.exit(4)")
+
+@nox.session(python=False)
+def huge(session):
+    session.run(sys.executable, "-c", "import sys\nfor _ in range(100): sys.stdout.write('x' * 1_000_000)")
+
+@nox.session(python=False)
+def skipped(session):
+    session.skip("no need: 100 %")
+
+@isonox.session(venv_backend="none", timeout_minutes=0.02)
+def slow(session):
+    session.run("sleep", "600", external=True)
+
+@isonox.session(venv_backend="none", timeout_minutes=0.02)
+def stubborn(session):
+    while True:
+        try:
+            while True: pass
+        except Exception:
+            pass
+
+@nox.session(python=False)
+def raises(session):
+    raise ValueError("on purpose")
+
+@isonox.session(venv_backend="none", required=False)
+def informs(session):
+    session.error("only saying")
+
+@nox.session(python=False, requires=["raises"])
+def follows(session): ...
+
+@nox.session(python="3.99")
+def absent(session): ...
+
+@nox.session(python=False)
+def leaves(session):
+    session.run(sys.executable, "-c", "import subprocess; subprocess.Popen(['sleep', '611'], start_new_session=True)")
+"""
+    )
+
+    code, records, said = ci(folder)
+
+    verdicts = {job: record["verdict"] for job, record in records.items()}
+    assert {
+        "vanishes": "missing",
+        "killed": "failed",
+        "rubbish": "failed",
+        "huge": "passed",
+        "skipped": "waived",
+        "slow": "timed-out",
+        "stubborn": "timed-out",
+        "raises": "failed",
+        "informs": "waived",
+        "follows": "blocked",
+        "absent-3.99": "failed",
+        "leaves": "passed",
+    } == verdicts, said
+    assert ExitCode.JOB_FAILED == code
+    assert "left no record" in records["vanishes"]["reason"]
+    assert "signal 9 (SIGKILL" in records["killed"]["reason"]
+    assert "no need: 100 %" == records["skipped"]["reason"]
+    assert "on purpose" in records["raises"]["reason"]
+    assert "only saying" in records["informs"]["reason"]
+    assert "raises failed" == records["follows"]["reason"]
+    assert "install it" in records["absent-3.99"]["reason"]
+    assert "left 1 process(es) running" in " ".join(records["leaves"]["notes"])
+    assert [] == wait_until_gone("sleep 611", 1)
+
+
+def test_posargs_notifications_and_a_chain_of_requires(checkout: Callable[[str], Path]) -> None:
+    """A plain noxfile runs unchanged: forty parametrised sessions, a chain, and a session that is notified."""
+    folder = checkout(
+        """
+import nox
+
+nox.options.sessions = ["many", "third"]
+
+@nox.session(python=False)
+def first(session): ...
+
+@nox.session(python=False, requires=["first"])
+def second(session): ...
+
+@nox.session(python=False, requires=["second"])
+def third(session):
+    session.run("echo", *session.posargs, external=True)
+    session.notify("report", posargs=["from", "third"])
+
+@nox.session(python=False)
+@nox.parametrize("number", range(20))
+@nox.parametrize("letters", [[], ["a", "b"]])
+def many(session, number, letters):
+    session.notify("report", posargs=["from", "many"])
+
+@nox.session(python=False)
+def report(session):
+    session.run("echo", "report", *session.posargs, external=True)
+"""
+    )
+
+    code, records, said = ci(folder, "--", "-k", "a name")
+
+    assert ExitCode.OK == code, said
+    assert 44 == len(records)
+    assert ["-k", "a name"] == records["third"]["commands"][0]["argv"][1:]
+    assert ["report", "from"] == records["report"]["commands"][0]["argv"][1:3]
+    started = {job: record["started"] for job, record in records.items()}
+    assert started["first"] <= started["second"] <= started["third"] <= started["report"]
+    assert started["report"] == max(started.values())
+
+
+def test_two_runs_at_once_take_turns_in_an_environment(checkout: Callable[[str], Path]) -> None:
+    """Neither corrupts the other's environment, plan or records."""
+    folder = checkout(
+        """
+import nox
+nox.options.default_venv_backend = "uv|virtualenv"
+
+@nox.session
+def a(session):
+    session.run("python", "-c", "import time; time.sleep(0.5)")
+"""
+    )
+
+    first, second = start(folder, "ci"), start(folder, "ci")
+    outputs = [process.communicate(timeout=120) for process in (first, second)]
+
+    assert [0, 0] == [first.returncode, second.returncode], outputs
+    runs = run_directory.runs(folder)
+    assert 2 == len(runs)
+    assert [["a"], ["a"]] == [[record.job for record in run.read_records()] for run in runs]
+
+
+def test_ctrl_c_stops_everything_within_two_seconds_and_keeps_the_records(checkout: Callable[[str], Path]) -> None:
+    """Children's children too, daemons included; what was running and what was waiting is cancelled."""
+    marker = f"ctrl-c-{os.getpid()}"
+    folder = checkout(
+        f"""
+import sys, nox
+
+@nox.session(python=False)
+@nox.parametrize("n", [1, 2, 3])
+def sleeps(session, n):
+    session.run(sys.executable, "-c", {DAEMON!r}, "{marker}")
+    session.run("sh", "-c", "trap '' TERM INT; sleep 600; : {marker}", external=True)
+"""
+    )
+    process = start(folder, "ci", "--jobs", "2", "--json")
+    deadline = time.monotonic() + 20
+    while len(alive(marker)) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    seconds = time.monotonic() - begin
+
+    assert ExitCode.INTERRUPTED == process.returncode
+    assert {"cancelled"} == {record["verdict"] for record in json.loads(out)["records"]}
+    assert 3 == len(json.loads(out)["records"])
+    assert [] == wait_until_gone(marker, 0.5)
+    assert seconds < 4  # two on an idle machine; the suite shares its cores
+
+
+def test_killing_the_parent_leaves_nothing_behind(checkout: Callable[[str], Path]) -> None:
+    """`kill -9` at random moments: no child after five seconds, no half-written file, and the next run is right."""
+    marker = f"kill-nine-{os.getpid()}"
+    folder = checkout(
+        f"""
+import sys, nox
+
+@nox.session(python=False)
+@nox.parametrize("n", [1, 2, 3, 4])
+def sleeps(session, n):
+    session.run(sys.executable, "-c", {DAEMON!r}, "{marker}")
+    session.run("sh", "-c", "sleep $0; : {marker}", *(session.posargs or ["0.3"]), external=True)
+"""
+    )
+    moments = random.Random(20261121)  # noqa: S311 - not for secrets
+    for _ in range(5):
+        process = start(folder, "ci", "--", "600")
+        time.sleep(moments.uniform(0.1, 2.5))
+        process.kill()
+        process.communicate(timeout=20)
+
+        assert [] == wait_until_gone(marker, 5)
+        for path in (folder / ".isonox").rglob("*.json"):
+            assert json.loads(path.read_text()), path
+
+    code, records, said = ci(folder)
+    assert ExitCode.OK == code, said
+    assert {"passed"} == {record["verdict"] for record in records.values()}
+    assert [] == wait_until_gone(marker, 1)
+
+
+@pytest.mark.parametrize("arguments", [["--jobs", "0"], ["--only", "nope"], ["--jbos", "2"], ["--package", "x"]])
+def test_wrong_arguments_exit_2_without_a_traceback(checkout: Callable[[str], Path], arguments: list[str]) -> None:
+    """And nothing is written."""
+    folder = checkout("import nox\n@nox.session(python=False)\ndef a(session): ...\n")
+
+    code, records, said = ci(folder, *arguments)
+
+    assert (ExitCode.USAGE, {}) == (code, records)
+    assert said.startswith("error: ")
+    assert "Traceback" not in said
+    assert not (folder / ".isonox" / "runs").exists()
+
+
+def test_fail_fast_stops_what_runs(checkout: Callable[[str], Path]) -> None:
+    """The first red job ends the run."""
+    folder = checkout(
+        """
+import nox
+
+@nox.session(python=False)
+def red(session):
+    session.run("false", external=True)
+
+@nox.session(python=False)
+def long(session):
+    session.run("sleep", "600", external=True)
+"""
+    )
+
+    code, records, _ = ci(folder, "--fail-fast", "--jobs", "2")
+
+    assert ExitCode.JOB_FAILED == code
+    assert ("failed", "cancelled") == (records["red"]["verdict"], records["long"]["verdict"])
+
+
+def test_a_read_only_state_folder_is_an_error_before_anything_runs(checkout: Callable[[str], Path]) -> None:
+    """A file where the folder should be: the same way through the code, and also true for root."""
+    folder = checkout("import nox\n@nox.session(python=False)\ndef a(session): ...\n")
+    (folder / ".isonox").write_text("in the way")
+
+    code, _, said = ci(folder)
+
+    assert ExitCode.USAGE == code
+    assert "can't create" in said
+
+
+def test_a_full_disk_while_records_are_written_is_red(checkout: Callable[[str], Path]) -> None:
+    """The session's record can't be written: its verdict is red, the error says why, no traceback of isonox."""
+    folder = checkout(
+        """
+import pathlib, shutil, nox
+
+@nox.session(python=False)
+def a(session):
+    for records in pathlib.Path(".isonox/runs").glob("*/records"):
+        shutil.rmtree(records)
+        records.write_text("in the way, as a full disk would be")
+"""
+    )
+
+    code, records, said = ci(folder)
+
+    assert ExitCode.JOB_FAILED == code
+    assert "failed" == records["a"]["verdict"]
+    assert "error: can't" in said
+    assert "Traceback" not in said

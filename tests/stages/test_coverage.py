@@ -1,0 +1,138 @@
+"""The coverage stage, seen from outside: one figure over Pythons and packages, and no figure from half the data."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from isonox import stages
+from isonox.errors import ConfigurationError
+from isonox.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tests.stages.conftest import MakeRepository
+
+PYTEST = '[tool.pytest.ini_options]\npythonpath = ["src"]\n'
+
+#: Each Python runs one of the two branches.
+SHOP = """
+import sys
+
+
+def era() -> str:
+    if sys.version_info >= (3, 12):
+        return "new"
+    return "old"
+"""
+UNUSED = "def never():\n    a = 1\n    return a\n"
+TEST = "import shop\n\n\ndef test_era() -> None:\n    assert shop.era()\n"
+
+
+def test_pythons_are_combined_reported_and_judged(repository: MakeRepository) -> None:
+    """Two Pythons together run every line; a file that nothing imports brings the total below `fail_under`."""
+    noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11", "3.12"])\nstages.coverage()\n'
+    settings = f"{PYTEST}\n[tool.coverage.report]\nfail_under = 80\n"
+    repo = repository({"noxfile.py": noxfile, "src/shop.py": SHOP, "tests/test_shop.py": TEST}, settings=settings)
+
+    run = repo.run_nox("-s", "coverage")  # nox runs what it requires first
+
+    assert run.exit_code == 0, run.output
+    assert run.records["coverage"].coverage_percent == 100
+    reports = run.folder / "artifacts/coverage"
+    assert {"html", "coverage.xml", "coverage.md", "coverage.json"} <= {path.name for path in reports.iterdir()}
+    assert "**100%**" in (reports / "coverage.md").read_text(encoding="utf-8")
+    assert repo.git("status", "--porcelain") == ""
+
+    repo.write({"src/unused.py": UNUSED})
+    run = repo.run_nox("-s", "coverage")
+
+    record = run.records["coverage"]
+    assert (run.exit_code, record.verdict) == (1, Verdict.FAILED)
+    assert record.coverage_percent == 62.5
+    assert "is less than fail-under=80; worst: src/unused.py 0 % (lines 1-3)" in record.reason
+    assert [(finding.path, finding.line) for finding in record.findings] == [("src/unused.py", 1)]
+    totals = json.loads((run.folder / "artifacts/coverage/coverage.json").read_text(encoding="utf-8"))["totals"]
+    assert totals["missing_lines"] == 3
+
+
+def test_packages_are_combined(repository: MakeRepository) -> None:
+    """Packages test themselves in their own folders; the total is over both, and `overall` judges it."""
+    noxfile = "from isonox import stages\n\nstages.tests(per_package=True)\nstages.coverage(overall=90)\n"
+    repo = repository({"noxfile.py": noxfile}, base="pair")
+
+    run = repo.run_nox("-s", "tests", "coverage")
+
+    assert {job: record.package for job, record in run.records.items()} == {
+        "tests-3.11(core)": "core",
+        "tests-3.11(shop)": "shop",
+        "coverage": None,
+    }
+    verdicts = [run.records[job].verdict for job in ("tests-3.11(core)", "tests-3.11(shop)")]
+    assert verdicts == [Verdict.PASSED] * 2, run.output
+    assert run.records["coverage"].coverage_percent == 85.71  # 6 of 7 lines: 3 of 4, and 3 of 3
+    assert "worst: core/src/core/__init__.py 75 % (lines 11)" in run.records["coverage"].reason
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        ("path.unlink()", "the total would be wrong: tests-3.11 left no coverage data"),
+        ("empty(path)", "the total would be wrong: tests-3.11 left empty coverage data"),
+        ('path.write_text("damaged")', "{path} is no coverage data: file is not a database"),
+    ],
+)
+def test_lost_data_is_red(repository: MakeRepository, harm: str, reason: str) -> None:
+    """Data of one of two jobs goes missing after its tests passed: no figure is made from the other half."""
+    noxfile = f"""
+import sqlite3
+
+import isonox
+from isonox import stages
+
+stages.tests(pythons=["3.11"])
+stages.tests(pythons=["3.11"], name="others")
+
+
+def empty(path):
+    data = sqlite3.connect(path)
+    data.execute("DELETE FROM line_bits")
+    data.commit()
+    data.close()
+
+
+@isonox.session(requires=["tests", "others"])
+def accident(session):
+    for path in session.run_directory.artifacts_path("tests-3.11").glob(".coverage*"):
+        {harm}
+
+
+stages.coverage(requires=["tests", "others", "accident"])
+"""
+    repo = repository({"noxfile.py": noxfile, "src/shop.py": SHOP, "tests/test_shop.py": TEST}, settings=PYTEST)
+
+    run = repo.run_nox("-s", "coverage")
+
+    record = run.records["coverage"]
+    assert (run.exit_code, record.verdict) == (1, Verdict.FAILED)
+    (data, *_) = [*(run.folder / "artifacts/tests-3.11").glob(".coverage*"), None]
+    assert record.reason.startswith(reason.format(path=data))
+    assert run.records["others-3.11"].verdict is Verdict.PASSED
+
+
+def test_a_run_without_data_is_red(repository: MakeRepository) -> None:
+    """Coverage alone has nothing to combine, and names the command that makes something."""
+    noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11"])\nstages.coverage(requires=[])\n'
+    repo = repository({"noxfile.py": noxfile})
+
+    run = repo.run_nox("-s", "coverage")
+
+    assert run.exit_code == 1
+    assert run.record.reason.endswith("nox -s tests coverage")
+
+
+def test_a_threshold_that_is_no_percentage_is_refused() -> None:
+    """`overall` beyond 100 is answered when the stage is declared."""
+    with pytest.raises(ConfigurationError, match="overall=101 is no percentage"):
+        stages.coverage(overall=101)

@@ -1,0 +1,144 @@
+"""The lint stage, seen from outside: which tools run, and when their silence counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from isonox import stages
+from isonox.errors import ConfigurationError
+from isonox.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from isonox.model.record import Record
+    from tests.stages.conftest import MakeRepository
+
+#: Unsorted and unused imports, a bad layout.
+BAD = "import sys\nimport abc\nx = {  }\n"
+GOOD = '"""Nothing to complain about."""\n'
+
+CONTRACT = """
+[tool.importlinter]
+root_package = "shop"
+
+[[tool.importlinter.contracts]]
+name = "Prices know nothing of orders"
+type = "forbidden"
+source_modules = ["shop.prices"]
+forbidden_modules = ["shop.orders"]
+"""
+
+
+def _noxfile(call: str) -> dict[str, str]:
+    return {
+        "noxfile.py": f"from isonox import stages\n\nstages.{call}\n",
+        ".isort.cfg": "[settings]\nprofile = black\n",
+    }
+
+
+def _programs(record: Record) -> list[str]:
+    """Return what the session ran, without the folder and without arguments."""
+    return [command.argv[0].rpartition("/")[2] for command in record.commands if command.phase == "session"]
+
+
+def test_every_tool_runs_whatever_the_others_find(repository: MakeRepository) -> None:
+    """Ruff's complaints do not hide those of import-linter; findings name file and line; green once it is repaired."""
+    repo = repository(
+        {
+            "noxfile.py": 'from isonox import stages\n\nstages.lint(tools=["import-linter", "ruff"])\n',
+            "src/shop/__init__.py": "",
+            "src/shop/orders.py": BAD,
+            "src/shop/prices.py": "import shop.orders  # noqa: F401\n",
+        },
+        settings=CONTRACT,
+    )
+
+    run = repo.run_nox("-s", "lint")
+
+    assert (run.exit_code, run.record.verdict) == (1, Verdict.FAILED)
+    assert run.record.reason == "not clean: ruff-check, ruff-format, import-linter"
+    places = {(finding.tool, finding.path, finding.line) for finding in run.record.findings}
+    assert {
+        ("ruff-check", "src/shop/orders.py", 1),
+        ("ruff-check", "src/shop/orders.py", 2),
+        ("import-linter", None, None),
+    } <= places
+    assert ("ruff-format", "src/shop/orders.py") in {place[:2] for place in places}
+    assert "`sys` imported but unused" in run.output
+
+    repo.write({"src/shop/orders.py": GOOD, "src/shop/prices.py": GOOD})
+    run = repo.run_nox("-s", "lint")
+
+    assert (run.exit_code, run.record.findings) == (0, ())
+    assert _programs(run.record) == ["ruff", "ruff", "lint-imports"]
+
+
+def test_tools_of_the_group_are_used_and_paths_narrow_them(repository: MakeRepository) -> None:
+    """Black, isort and flake8 run because the group lists them; paths after -- are all they see then."""
+    repo = repository({**_noxfile('lint(group="classic")'), "bad.py": BAD, "ignored/bad.py": BAD})
+    repo.write({".gitignore": ".nox/\nignored/\n"})
+    repo.git("rm", "--quiet", "--cached", "ignored/bad.py")
+
+    run = repo.run_nox("-s", "lint")
+
+    assert run.record.reason == "not clean: isort, black, flake8"
+    assert {finding.tool for finding in run.record.findings} == {"isort", "black", "flake8"}
+    assert {finding.path for finding in run.record.findings} == {"bad.py"}
+    assert "ignored" not in run.output
+
+    run = repo.run_nox("-s", "lint", "--", "noxfile.py")
+
+    assert (run.exit_code, run.record.verdict) == (0, Verdict.PASSED)
+    assert _programs(run.record) == ["isort", "isort", "black", "flake8"]  # isort is asked what it looks at
+
+
+def test_looking_at_nothing_is_red(repository: MakeRepository) -> None:
+    """Every tool excludes every file by its configuration and is content: the stage is not."""
+    settings = '[tool.ruff]\nexclude = ["*"]\n[tool.black]\nextend-exclude = ".*"\n'
+    repo = repository(
+        {
+            **_noxfile('lint(group="every")'),
+            ".isort.cfg": "[settings]\nskip_glob = *\n",
+            ".flake8": "[flake8]\nexclude = *.py\n",
+            "bad.py": BAD,
+        },
+        settings=settings,
+    )
+
+    run = repo.run_nox("-s", "lint")
+
+    assert run.exit_code == 1
+    assert run.record.reason == "not clean: ruff-check, isort, black, flake8"  # black is there: no `ruff format`
+    assert len(run.record.notes) == 4
+    assert all("found no file to look at" in note for note in run.record.notes)
+
+
+@pytest.mark.parametrize(
+    ("call", "settings", "posargs", "reason"),
+    [
+        ('lint(paths=["docs"])', "", (), "there is nothing to do: git knows no Python file below docs"),
+        ("lint()", "", ("missing.py",), "there is no 'missing.py'"),
+        ("lint()", "", ("--fix",), "only paths can be given here, not the option '--fix'"),
+        ("lint()", "[tool.black]", (), "black is needed here, but not in the dependency group 'lint'"),
+        ('lint(group="types")', "", (), "no linter is configured"),
+        ('lint(group="style")', "", (), "pyproject.toml has no dependency group 'style'"),
+    ],
+)
+def test_nothing_to_work_with_is_red_and_says_why(
+    repository: MakeRepository, call: str, settings: str, posargs: tuple[str, ...], reason: str
+) -> None:
+    """No file, no tool, no group: each is a failure whose reason says what is missing."""
+    files = {"noxfile.py": f"from isonox import stages\n\nstages.{call}\n", "docs/index.md": "# Shop\n"}
+    repo = repository(files, settings=settings)
+
+    run = repo.run_nox("-s", "lint", "--", *posargs)
+
+    assert (run.exit_code, run.record.verdict) == (1, Verdict.FAILED)
+    assert run.record.reason.startswith(reason)
+
+
+def test_an_unknown_tool_is_refused_when_the_stage_is_declared() -> None:
+    """A misspelt tool is answered with the one that was meant."""
+    with pytest.raises(ConfigurationError, match=r"tools names 'blakc', .* \(did you mean 'black'\?\)"):
+        stages.lint(tools=["blakc"])

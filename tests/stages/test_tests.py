@@ -1,0 +1,137 @@
+"""The tests stage, seen from outside: what counts as tested, and what a run keeps of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from isonox.model.record import TestCounts
+from isonox.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tests.stages.conftest import MakeRepository
+
+SETTINGS = """
+[tool.pytest.ini_options]
+pythonpath = ["src"]
+markers = ["slow"]
+"""
+
+CODE = {"src/shop.py": "def price(amount: int) -> int:\n    return 2 * amount\n"}
+
+PASSING = "import shop\n\n\ndef test_price() -> None:\n    assert shop.price(1) == 2\n"
+
+FAILING = """
+import os
+
+import pytest
+
+
+def test_wrong() -> None:
+    assert 1 == 2
+
+
+def test_broken() -> None:
+    raise RuntimeError(os.environ["TOKEN"])
+
+
+@pytest.fixture
+def server() -> None:
+    raise OSError("no server")
+
+
+def test_error(server: None) -> None:
+    pass
+
+
+def test_right() -> None:
+    pass
+
+
+@pytest.mark.skip
+def test_skipped() -> None:
+    pass
+"""
+
+SKIPPED = "import pytest\n\n\n@pytest.mark.skip\ndef test_skipped() -> None:\n    pass\n"
+
+
+def test_each_python_leaves_counts_a_report_and_coverage_data(repository: MakeRepository) -> None:
+    """Two Pythons, each with JUnit, counts and data of its own; the working tree stays clean."""
+    noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11", "3.12"])\n'
+    repo = repository({"noxfile.py": noxfile, "tests/test_shop.py": PASSING, **CODE}, settings=SETTINGS)
+
+    run = repo.run_nox()
+
+    assert run.exit_code == 0, run.output
+    for job in ("tests-3.11", "tests-3.12"):
+        record = run.records[job]
+        assert record.tests == TestCounts(passed=1)
+        assert f"{job}/junit.xml" in record.artifacts
+        assert list((run.folder / "artifacts" / job).glob(".coverage.*"))
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_every_way_not_to_have_tested_is_red(repository: MakeRepository) -> None:
+    """Failures, skips only, nothing collected, nothing measured, no coverage: red with the reason; else green."""
+    noxfile = """
+from isonox import stages
+
+only = {"pythons": ["3.11"], "coverage": False}
+stages.tests(**only, name="failing", paths=["tests/test_failing.py"], secrets=["TOKEN"])
+stages.tests(**only, name="skipped", paths=["tests/test_skipped.py"])
+stages.tests(**only, name="marked", markers="slow and not shop")
+stages.tests(**only, name="absent", paths=["integration"])
+stages.tests(**only, name="plain", paths=["tests/test_shop.py"], group="bare")
+stages.tests(pythons=["3.11"], name="unmeasured", paths=["tests/test_other.py"])
+stages.tests(pythons=["3.11"], name="uncovered", group="bare")
+"""
+    repo = repository(
+        {
+            "noxfile.py": noxfile,
+            "tests/test_shop.py": PASSING,
+            "tests/test_failing.py": FAILING,
+            "tests/test_skipped.py": SKIPPED,
+            "tests/test_other.py": "def test_other() -> None:\n    pass\n",
+            **CODE,
+        },
+        settings=SETTINGS,
+    )
+
+    run = repo.run_nox(env={"TOKEN": "hunter2-hunter2"})
+
+    reasons = {record.stage: record.reason for record in run.records.values() if record.verdict is Verdict.FAILED}
+    assert reasons.pop("failing") == "3 of 5 tests failed"
+    assert reasons.pop("skipped") == "nothing was tested: every test was skipped (1)"
+    assert reasons.pop("marked").startswith("no test was collected with the markers 'slow and not shop'")
+    assert reasons.pop("absent").startswith("there is no 'integration' in ")
+    assert reasons.pop("unmeasured").startswith("the tests ran, but not one line of the code was measured")
+    assert reasons.pop("uncovered").startswith("coverage is needed here, but not in the dependency group 'bare'")
+    assert reasons == {}
+    assert run.records["plain-3.11"].verdict is Verdict.PASSED
+    failing = run.records["failing-3.11"]
+    assert failing.tests == TestCounts(passed=1, failed=2, errors=1, skipped=1)
+    assert [(found.path, found.line) for found in failing.findings] == [
+        ("tests/test_failing.py", line) for line in (7, 11, 20)
+    ]
+    assert failing.findings[1].message == "test_broken: RuntimeError: ***"
+    assert "hunter2" not in run.output
+
+
+def test_arguments_narrow_the_tests(repository: MakeRepository) -> None:
+    """Arguments go to pytest: a path replaces the noxfile's, and what matches nothing is red with its own hint."""
+    noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11"], paths=["tests/test_failing.py"])\n'
+    files = {"noxfile.py": noxfile, "tests/test_shop.py": PASSING, "tests/test_failing.py": FAILING, **CODE}
+    repo = repository(files, settings=SETTINGS)
+
+    run = repo.run_nox("-s", "tests", "--", "tests/test_shop.py::test_price")
+
+    assert (run.exit_code, run.record.tests) == (0, TestCounts(passed=1)), run.output
+
+    run = repo.run_nox("-s", "tests", "--", "-k", "test_right", "-q")
+
+    assert (run.exit_code, run.record.tests) == (0, TestCounts(passed=1)), run.output
+
+    run = repo.run_nox("-s", "tests", "--", "-k", "no_such")
+
+    assert run.exit_code == 1
+    assert run.record.reason == "no test was collected: nothing matches -k no_such"
