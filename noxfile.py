@@ -18,6 +18,13 @@ stages.build()
 stages.docs()
 
 
+@isonox.session(timeout_minutes=5, tags=["lint"], env={"SKIP": "lint,security"})
+def hooks(session: isonox.Session) -> None:
+    """Run the pre-commit hooks over every file, but for those that are sessions themselves."""
+    session.install_group("ci")
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure")
+
+
 @isonox.session(python="3.13", requires=["build"], timeout_minutes=15, tags=["integration"])
 def integration(session: isonox.Session) -> None:
     """Run the storefront's own `make ci`, as a newcomer would."""

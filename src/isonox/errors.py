@@ -56,7 +56,7 @@ class ConfigurationError(IsonoxError):
     """A file of the repository is wrong: pyproject.toml, the noxfile, the lock."""
 
 
-class ConfigurationErrors(ConfigurationError):
+class ConfigurationErrors(ConfigurationError):  # noqa: N818 - it is several
     """Several configuration errors, reported at once.
 
     Args:

@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
-from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
@@ -17,6 +16,8 @@ from isonox.verbs.declaration import Kind
 from isonox.verbs.table import VERBS
 
 if TYPE_CHECKING:
+    from invoke.context import Context
+
     from isonox.verbs.declaration import Verb
 
 #: Invoke makes an option's kind from its default value.

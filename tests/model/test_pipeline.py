@@ -7,6 +7,7 @@ from isonox.model.pipeline import Pipeline, Session
 
 
 def session(identity: str, *requires: str) -> Session:
+    """A session called by its id."""
     return Session(id=identity, stage=identity, requires=requires)
 
 

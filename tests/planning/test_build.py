@@ -16,6 +16,7 @@ PIPELINE = Pipeline.validated(
 
 
 def made(**arguments: object) -> Plan:
+    """The plan for everything."""
     return build(PIPELINE, Selection(posargs=("-k", "x")), isonox="1", **arguments)  # type: ignore[arg-type]
 
 

@@ -1,5 +1,7 @@
 """Order, longest ways, critical path."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,11 +10,13 @@ from isonox.planning.graph import critical_path, tail_lengths, topological
 
 
 def job(name: str, *requires: str) -> PlannedJob:
+    """A planned job of one second."""
     return PlannedJob(id=name, session=name, stage=name, requires=requires, estimate_seconds=1, estimate_from="prior")
 
 
 @st.composite
 def graphs(draw: st.DrawFn) -> dict[str, list[str]]:
+    """Random graphs without circles."""
     size = draw(st.integers(1, 12))
     names = [f"j{i}" for i in range(size)]
     return {
@@ -39,7 +43,7 @@ def test_critical_path_is_the_longest_chain(graph: dict[str, list[str]], data: s
     path = critical_path(jobs, seconds)
 
     assert max(tail_lengths(jobs, seconds).values()) == sum(seconds[name] for name in path)
-    assert all(first in graph[second] for first, second in zip(path, path[1:], strict=False))
+    assert all(first in graph[second] for first, second in pairwise(path))
 
 
 def test_requirements_outside_of_the_plan_do_not_count() -> None:

@@ -9,6 +9,7 @@ from isonox.planning.select import select
 
 
 def pipeline() -> Pipeline:
+    """Two Pythons, two packages, and sessions that are for neither."""
     return Pipeline.validated(
         (
             Session(id="lint", stage="lint", signatures=("lint",), tags=("style",)),

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -20,6 +19,7 @@ from isonox.sessions import run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 #: A sleeping process that leaves its group and its parent, as daemons do; $1 marks it.
 DAEMON = "import os, sys, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n"
@@ -58,11 +58,11 @@ def ci(folder: Path, *arguments: str) -> tuple[int, dict[str, dict[str, Any]], s
 
 def alive(marker: str) -> list[psutil.Process]:
     """Return living processes with a word in their command line."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        if marker in " ".join(process.info["cmdline"] or ()) and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return found
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "status"])
+        if marker in " ".join(process.info["cmdline"] or ()) and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
 
 
 def wait_until_gone(marker: str, seconds: float) -> list[psutil.Process]:
@@ -92,7 +92,8 @@ def killed(session):
 
 @nox.session(python=False)
 def rubbish(session):
-    session.run(sys.executable, "-c", "import sys; sys.stdout.buffer.write(b'\\xff\\xfe\\x1b[2J\\x1b]0;title\\x07 the end'); sys.exit(4)")
+    code = "import sys; sys.stdout.buffer.write(b'\\xff\\xfe\\x1b[2J\\x1b]0;title\\x07 the end'); sys.exit(4)"
+    session.run(sys.executable, "-c", code)
 
 @nox.session(python=False)
 def huge(session):

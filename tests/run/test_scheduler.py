@@ -10,12 +10,14 @@ from isonox.run.scheduler import Scheduler
 
 
 def job(name: str, *requires: str, seconds: float = 1.0) -> PlannedJob:
+    """A planned job."""
     return PlannedJob(
         id=name, session=name, stage=name, requires=requires, estimate_seconds=seconds, estimate_from="prior"
     )
 
 
 def ids(jobs: list[PlannedJob]) -> list[str]:
+    """Their ids, in order."""
     return [planned.id for planned in jobs]
 
 

@@ -14,6 +14,7 @@ from isonox.sessions import loader
 
 
 def load(folder: Path, text: str) -> Pipeline:
+    """Write a noxfile and load it."""
     (folder / "noxfile.py").write_text(text)
     return loader.load(folder)
 

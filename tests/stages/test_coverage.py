@@ -59,7 +59,13 @@ def test_pythons_are_combined_reported_and_judged(repository: MakeRepository) ->
 
 def test_packages_are_combined(repository: MakeRepository) -> None:
     """Packages test themselves in their own folders; the total is over both, and `overall` judges it."""
-    noxfile = "from isonox import stages\n\nstages.tests(per_package=True)\nstages.coverage(overall=90)\n"
+    noxfile = """
+from isonox import stages
+
+stages.tests(per_package=True)
+stages.tests(name="together", paths=["shop"])
+stages.coverage(overall=90)
+"""
     repo = repository({"noxfile.py": noxfile}, base="pair")
 
     run = repo.run_nox("-s", "tests", "coverage")
@@ -74,51 +80,54 @@ def test_packages_are_combined(repository: MakeRepository) -> None:
     assert run.records["coverage"].coverage_percent == 85.71  # 6 of 7 lines: 3 of 4, and 3 of 3
     assert "worst: core/src/core/__init__.py 75 % (lines 11)" in run.records["coverage"].reason
 
+    together = repo.run_nox("-s", "together")
 
-@pytest.mark.parametrize(
-    ("harm", "reason"),
-    [
-        ("path.unlink()", "the total would be wrong: tests-3.11 left no coverage data"),
-        ("empty(path)", "the total would be wrong: tests-3.11 left empty coverage data"),
-        ('path.write_text("damaged")', "{path} is no coverage data: file is not a database"),
-    ],
-)
-def test_lost_data_is_red(repository: MakeRepository, harm: str, reason: str) -> None:
-    """Data of one of two jobs goes missing after its tests passed: no figure is made from the other half."""
-    noxfile = f"""
+    assert together.exit_code == 0, together.output
+    assert f"--source={repo.path}/core/src,{repo.path}/shop/src" in together.output
+
+
+ACCIDENTS = """
 import sqlite3
 
 import isonox
 from isonox import stages
 
-stages.tests(pythons=["3.11"])
-stages.tests(pythons=["3.11"], name="others")
+for name in ("lost", "emptied", "damaged", "whole"):
+    stages.tests(pythons=["3.11"], name=name, group="tests")
 
 
-def empty(path):
-    data = sqlite3.connect(path)
+@isonox.session(requires=["lost", "emptied", "damaged", "whole"])
+def accidents(session):
+    artifacts = session.run_directory.path / "artifacts"
+    (lost,) = artifacts.glob("lost-3.11/.coverage*")
+    lost.unlink()
+    (damaged,) = artifacts.glob("damaged-3.11/.coverage*")
+    damaged.write_text("damaged")
+    (emptied,) = artifacts.glob("emptied-3.11/.coverage*")
+    data = sqlite3.connect(emptied)
     data.execute("DELETE FROM line_bits")
     data.commit()
     data.close()
 
 
-@isonox.session(requires=["tests", "others"])
-def accident(session):
-    for path in session.run_directory.artifacts_path("tests-3.11").glob(".coverage*"):
-        {harm}
-
-
-stages.coverage(requires=["tests", "others", "accident"])
+stages.coverage(requires=["lost", "emptied", "damaged", "whole", "accidents"])
 """
-    repo = repository({"noxfile.py": noxfile, "src/shop.py": SHOP, "tests/test_shop.py": TEST}, settings=PYTEST)
+
+
+def test_lost_data_is_red(repository: MakeRepository) -> None:
+    """Data of three of four jobs goes bad after their tests passed: no figure is made from what is left."""
+    repo = repository({"noxfile.py": ACCIDENTS, "src/shop.py": SHOP, "tests/test_shop.py": TEST}, settings=PYTEST)
 
     run = repo.run_nox("-s", "coverage")
 
-    record = run.records["coverage"]
-    assert (run.exit_code, record.verdict) == (1, Verdict.FAILED)
-    (data, *_) = [*(run.folder / "artifacts/tests-3.11").glob(".coverage*"), None]
-    assert record.reason.startswith(reason.format(path=data))
-    assert run.records["others-3.11"].verdict is Verdict.PASSED
+    record = run.records.pop("coverage")
+    assert (run.exit_code, record.verdict, record.coverage_percent) == (1, Verdict.FAILED, None)
+    lost, emptied, damaged = record.reason.removeprefix("the total would be wrong: ").split("; ")
+    assert lost == "lost-3.11 left no coverage data"
+    assert emptied == "emptied-3.11 left empty coverage data"
+    assert "damaged-3.11" in damaged
+    assert "is no coverage data: file is not a database" in damaged
+    assert {each.verdict for each in run.records.values()} == {Verdict.PASSED}
 
 
 def test_a_run_without_data_is_red(repository: MakeRepository) -> None:

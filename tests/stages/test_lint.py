@@ -11,8 +11,9 @@ from isonox.errors import ConfigurationError
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from isonox.model.record import Record
     from tests.stages.conftest import MakeRepository
+
+    from isonox.model.record import Record
 
 #: Unsorted and unused imports, a bad layout.
 BAD = "import sys\nimport abc\nx = {  }\n"
@@ -23,7 +24,7 @@ CONTRACT = """
 root_package = "shop"
 
 [[tool.importlinter.contracts]]
-name = "Prices know nothing of orders"
+name = "Prices know nothing of orders, however long it takes to say so, which is longer than eighty columns"
 type = "forbidden"
 source_modules = ["shop.prices"]
 forbidden_modules = ["shop.orders"]
@@ -66,6 +67,8 @@ def test_every_tool_runs_whatever_the_others_find(repository: MakeRepository) ->
     } <= places
     assert ("ruff-format", "src/shop/orders.py") in {place[:2] for place in places}
     assert "`sys` imported but unused" in run.output
+    (contract,) = [finding for finding in run.record.findings if finding.tool == "import-linter"]
+    assert contract.message.startswith("Prices know nothing of orders, however long")
 
     repo.write({"src/shop/orders.py": GOOD, "src/shop/prices.py": GOOD})
     run = repo.run_nox("-s", "lint")

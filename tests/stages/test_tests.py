@@ -97,7 +97,7 @@ stages.tests(pythons=["3.11"], name="uncovered", group="bare")
         settings=SETTINGS,
     )
 
-    run = repo.run_nox(env={"TOKEN": "hunter2-hunter2"})
+    run = repo.run_nox(env={"TOKEN": "hunter2 & <hunter3>"})
 
     reasons = {record.stage: record.reason for record in run.records.values() if record.verdict is Verdict.FAILED}
     assert reasons.pop("failing") == "3 of 5 tests failed"
@@ -114,7 +114,8 @@ stages.tests(pythons=["3.11"], name="uncovered", group="bare")
         ("tests/test_failing.py", line) for line in (7, 11, 20)
     ]
     assert failing.findings[1].message == "test_broken: RuntimeError: ***"
-    assert "hunter2" not in run.output
+    report = run.folder / "artifacts/failing-3.11/junit.xml"
+    assert "hunter" not in run.output + report.read_text(encoding="utf-8")
 
 
 def test_arguments_narrow_the_tests(repository: MakeRepository) -> None:

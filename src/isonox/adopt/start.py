@@ -138,7 +138,7 @@ def _commands(root: Path, wanted: list[Wanted]) -> list[str]:
     commands = [] if (root / "pyproject.toml").exists() else ["uv init --bare"]
     groups = options.pyproject(root).get("dependency-groups", {})
     if "ci" not in groups:
-        commands.append("uv add --group ci 'isonox[uv]' pre-commit")
+        commands.append("uv add --group ci 'isonox[uv]' pre-commit pre-commit-hooks")
     commands.extend(
         f"uv add --group {one.stage} {' '.join(one.tools)}" for one in wanted if one.tools and one.stage not in groups
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from rich.console import Group
 from rich.control import Control
@@ -37,21 +37,14 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        _outlive_reader(console)
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, JobStarted):
-            self._print(Text(f"started {wording.one_line(event.job.id)}"))
+            self._console.print(Text(f"started {wording.one_line(event.job.id)}"), soft_wrap=True)
         elif isinstance(event, JobEnded):
-            self._print(ended_line(event.record))
-
-    def _print(self, line: Text) -> None:
-        """Print; a reader that has gone must not stop the run (rich would exit)."""
-        with self._console.capture() as captured:
-            self._console.print(line, soft_wrap=True)
-        with contextlib.suppress(OSError):
-            self._console.file.write(captured.get())
-            self._console.file.flush()
+            self._console.print(ended_line(event.record), soft_wrap=True)
 
 
 class Board:
@@ -63,6 +56,7 @@ class Board:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        _outlive_reader(console)
         self._progress = Progress()
         self._live: Live | None = None
         self._width = 0
@@ -79,13 +73,9 @@ class Board:
         self._end()
 
     def __call__(self, event: Event) -> None:
-        """Take an event; a terminal that has gone must not stop the run."""
+        """Take an event."""
         now = clock.monotonic()
         self._progress.take(event, now)
-        with contextlib.suppress(OSError):
-            self._show(event, now)
-
-    def _show(self, event: Event, now: float) -> None:
         if self._live is None:
             return
         if isinstance(event, RunEnded):
@@ -116,8 +106,7 @@ class Board:
     def _end(self) -> None:
         if self._live is not None:
             live, self._live = self._live, None
-            with contextlib.suppress(OSError):
-                live.stop()
+            live.stop()
 
     def _start_over(self) -> None:
         """Paint the screen anew after its width has changed.
@@ -150,3 +139,31 @@ def ended_line(record: Record) -> Text:
     if record.reason:
         line.append(f": {wording.one_line(record.reason)}")
     return line
+
+
+class _Outliving:
+    """A stream that goes on when nobody reads it any more: `isonox ci 2>&1 | head`, or a closed window.
+
+    Rich would end this process, and the run would be lost with it.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or lose it."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or lose it."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _outlive_reader(console: Console) -> None:
+    console.file = cast("IO[str]", _Outliving(console.file))

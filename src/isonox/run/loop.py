@@ -14,13 +14,13 @@ import msgspec
 from isonox.errors import StateError
 from isonox.model.events import Event, JobAdded, JobEnded, JobStarted, RunEnded, RunStarted, Subscriber, Tick
 from isonox.model.plan import Plan, PlannedJob, Reason, ReasonKind
-from isonox.model.record import Record
 from isonox.model.verdict import Verdict
 from isonox.run.outcome import blank_record, settle
 from isonox.run.scheduler import Scheduler, Stopped
 from isonox.system import clock
 
 if TYPE_CHECKING:
+    from isonox.model.record import Record
     from isonox.run.executor import Executor
     from isonox.sessions.run_directory import RunDirectory
 

@@ -23,7 +23,6 @@ def main() -> None:
     lifeline = os.environ.pop(LIFELINE_VARIABLE, None)
     if lifeline is not None:
         threading.Thread(target=_watch, args=(int(lifeline),), daemon=True).start()
-    processes.become_subreaper()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     hook.install()
     sys.argv[0] = "nox"

@@ -1,4 +1,4 @@
-"""Every command that a session runs: recorded, redacted, and ended with all its children when the session ends early."""
+"""Every command that a session runs: recorded, redacted, and ended with its children when the session ends early."""
 
 from __future__ import annotations
 

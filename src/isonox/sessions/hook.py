@@ -91,6 +91,7 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
         runner.result = Result(runner, Status.FAILED, reason=str(error))
         return runner.result
     _be_strict(runner)
+    processes.become_subreaper()
     outer = dict(os.environ)
     seen: dict[str, Any] = {}
     result: Result | None = None
@@ -101,7 +102,7 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
                 result = original(runner)
         except _TimeUp:
             result = Result(runner, Status.FAILED, reason=f"timed out after {job.facts.timeout_minutes:g} min")
-            logging.getLogger("nox").error("Session %s %s", job.id, result.reason)
+            logging.getLogger("nox").error("Session %s %s", job.id, result.reason)  # noqa: TRY400 - no traceback of ours
         result = _explained(job, result)
     finally:
         ACTIVE.reset(token)

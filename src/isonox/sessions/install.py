@@ -107,9 +107,7 @@ def _pinned(session: nox.Session, job: ActiveJob, *, project: bool, package: Pac
     return tuple(pinned.values())
 
 
-def _key(
-    requirements: str, root: Path, folders: Iterable[Pinned], others: Iterable[Pinned], *, editable: bool
-) -> str:
+def _key(requirements: str, root: Path, folders: Iterable[Pinned], others: Iterable[Pinned], *, editable: bool) -> str:
     """Hash what the environment is made from; for local packages, the files that decide what is installed."""
     digest = hashlib.sha256(requirements.encode())
     digest.update("".join(f"{pin.line()}\n" for pin in others).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import nox
@@ -14,6 +13,7 @@ from isonox.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from isonox.model.record import TestCounts
     from isonox.model.workspace import Package
@@ -116,9 +116,11 @@ class Session(nox.Session):
 
     def report_finding(self, tool: str, message: str, *, path: str | None = None, line: int | None = None) -> None:
         """Put a problem at a place into the record."""
-        active_job().findings.append(Finding(tool=tool, message=message, path=path, line=line))
+        job = active_job()
+        job.findings.append(Finding(tool=tool, message=job.redact(message), path=path, line=line))
 
     def note(self, text: str) -> None:
         """Put a remark into the record and the log."""
-        active_job().notes.append(text)
-        self.log(text.replace("%", "%%"))
+        job = active_job()
+        job.notes.append(job.redact(text))
+        self.log("%s", job.redact(text))

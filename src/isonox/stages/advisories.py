@@ -145,4 +145,4 @@ def _stopped(session: Session, output: str, pins: Sequence[Pin]) -> tuple[Pin, s
         session.log(output)
         session.error("pip-audit stopped without a report; see its output")
     telling = [line for line in last_words if ": " in line] or last_words
-    return unanswered, f"no proper answer ({telling[-1][:200]})"
+    return unanswered, f"no proper answer ({telling[-1][:120]})"

@@ -82,7 +82,11 @@ def _with_data(session: Session, requires: Sequence[str]) -> list[Job]:
         data = coverage_data.files(job.folder)
         if job.record and job.record.posargs:
             session.note(f"{job.id} ran with arguments of its own: the total is not that of all tests")
-        filled = [coverage_data.holds_lines(path) for path in data]  # all of them: one may be damaged
+        try:
+            filled = [coverage_data.holds_lines(path) for path in data]
+        except ConfigurationError as error:
+            problems.append(error.message)
+            continue
         if any(filled):
             usable.append(job)
         elif job.marked and job.record and job.record.verdict is Verdict.WAIVED:

@@ -160,18 +160,22 @@ def install(session: Session, *, group: str | None, tools: Sequence[str]) -> tup
 
 
 def used(root: Path, listed: set[str]) -> list[Linter]:
+    """Return the linters that the project at `root` configures, and those whose distribution is in `listed`.
+
+    One that needs configuration is used only if it has one.
+    """
     settings = options.pyproject(root).get("tool", {})
-    used = [
+    found = [
         linter
         for linter in LINTERS
         if (linter.takes_paths and canonicalize_name(linter.distribution) in listed)
         or any(table in settings for table in linter.tables)
         or any(_has_section(root / file, section) for file, section in linter.files)
     ]
-    if any(linter.name == "black" for linter in used) and "format" not in settings.get("ruff", {}):
+    if any(linter.name == "black" for linter in found) and "format" not in settings.get("ruff", {}):
         # two formatters would undo each other's work
-        used = [linter for linter in used if linter.name != "ruff-format"]
-    return used
+        found = [linter for linter in found if linter.name != "ruff-format"]
+    return found
 
 
 def _has_section(path: Path, section: str | None) -> bool:
@@ -199,7 +203,8 @@ def environment(session: Session, linter: Linter) -> dict[str, str] | None:
     """Return the variables that a linter needs: import-linter must find the packages, installed or not."""
     if linter.name != "import-linter":
         return None
-    return {"PYTHONPATH": os.pathsep.join(str(folder) for folder in import_roots(session))}
+    # COLUMNS keeps the names of contracts on one line, where the findings are read from
+    return {"PYTHONPATH": os.pathsep.join(str(folder) for folder in import_roots(session)), "COLUMNS": "200"}
 
 
 def looked_at_nothing(session: Session, linter: Linter, output: str, targets: Sequence[str]) -> bool:

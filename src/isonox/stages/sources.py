@@ -6,6 +6,7 @@ import os
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from isonox.model.workspace import Package
 from isonox.sessions import project
 from isonox.system import git
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from isonox.model.workspace import Package
     from isonox.sessions.session import Session
 
 #: Python files at the top of a package's folder that are no part of it.
@@ -74,6 +74,16 @@ def of_package(root: Path, package: Package) -> Sources:
         code=tuple(str(base / top) for top in code),
         tests=tuple(str(base / top) for top in _TESTS if top in tops),
     )
+
+
+def code_of(root: Path, package: Package | None) -> tuple[str, ...]:
+    """Return the code that is meant by a package, or by none: the root project's, else that of all packages."""
+    packages = project.workspace(root).packages
+    if package is not None:
+        packages = (package,)
+    elif not packages or any(found.path == "." for found in packages):
+        packages = (Package(name="root", path="."),)
+    return tuple(path for found in packages for path in of_package(root, found).code)
 
 
 def name_paths(arguments: Sequence[str], folder: Path) -> bool:

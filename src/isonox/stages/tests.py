@@ -7,13 +7,14 @@ import shlex
 import shutil
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from xml.sax.saxutils import escape
 
 import junitparser
 
 from isonox.errors import ConfigurationError
 from isonox.model.record import TestCounts
-from isonox.model.workspace import Package
 from isonox.sessions import install
+from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import coverage_data, outcome, sources
 from isonox.stages.options import StageOptions, install_tools, require_tools, with_defaults
@@ -71,7 +72,8 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         group: The dependency group that holds pytest and coverage; by default the one named as the session,
             else "tests", else "dev".
         coverage: Measure which lines run, for the coverage stage. Without `source` or `source_pkgs` in
-            coverage's own configuration, the code of the package (or the root) is measured.
+            coverage's own configuration, the code of the package is measured (without one, that of the root
+            project, or of all packages where the root is none).
         options: As for `isonox.session`.
     """
     stage = _Stage(name, markers, tuple(paths), group, coverage)
@@ -107,8 +109,7 @@ def _run(session: Session, stage: _Stage) -> None:
     argv: list[str] = ["pytest"]
     env: dict[str, str] = {}
     if stage.coverage:
-        measured = sources.of_package(session.root, package or Package(name="root", path="."))
-        argv, env = coverage_data.measuring(session, folder, measured.code)
+        argv, env = coverage_data.measuring(session, folder, sources.code_of(session.root, package))
     report = session.artifacts / JUNIT
     # JUnit's older form has the line of each test
     argv += [f"--junit-xml={report}", "--override-ini=junit_family=xunit1"]
@@ -120,6 +121,7 @@ def _run(session: Session, stage: _Stage) -> None:
         argv += _existing(session, folder, stage.paths)
     with nullcontext() if folder == session.root else session.chdir(folder):
         done = outcome.run(session, *argv, *session.posargs, env=env)
+    _redact(report)
     counts = _read(session, report, folder)
     _judge(session, stage, done, counts)
     if stage.coverage and not session.posargs:
@@ -145,6 +147,17 @@ def _judge(session: Session, stage: _Stage, done: Outcome, counts: TestCounts) -
         session.error(f"{bad} of {counts.total} tests failed" if bad else f"pytest failed: {done}")
     if counts.passed == 0:
         session.error(f"nothing was tested: every test was skipped ({counts.skipped})")
+
+
+def _redact(report: Path) -> None:
+    """Take the values of declared secrets out of the report, which holds what failing tests printed."""
+    job = active_job()
+    if not job.secrets or not report.exists():
+        return
+    text = report.read_text(encoding="utf-8", errors="replace")
+    for secret in job.secrets:
+        text = text.replace(escape(secret), "***").replace(escape(secret, {'"': "&quot;"}), "***")
+    report.write_text(job.redact(text), encoding="utf-8")
 
 
 def _read(session: Session, report: Path, folder: Path) -> TestCounts:

@@ -1,0 +1,90 @@
+"""How reports word times, names and commands."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from rich.cells import cell_len
+
+from isonox.report import wording
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0.0s"),
+        (-0.2, "0.0s"),
+        (12.34, "12.3s"),
+        (59.94, "59.9s"),
+        (59.96, "1m 00s"),
+        (125, "2m 05s"),
+        (3599.6, "1h 00m"),
+        (3725, "1h 02m"),
+    ],
+)
+def test_spans_round_to_what_people_say(seconds: float, expected: str) -> None:
+    """No `60.0s`, no `59m 60s`, nothing below zero."""
+    assert expected == wording.span(seconds)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(-1, "0:00"), (7.9, "0:07"), (750, "12:30"), (3750, "1:02:30")])
+def test_a_stopwatch_counts_whole_seconds(seconds: float, expected: str) -> None:
+    """Minutes always, hours when there are any."""
+    assert expected == wording.stopwatch(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("two\n  lines\t", "two lines"),
+        ("\x1b[31mred\x1b[0m \x1b]0;title\x07x", "red x"),
+        ("ring\x07 \x00nul", "ring nul"),
+        ("not \udcff UTF-8", "not \\udcff UTF-8"),
+        ("[red]as it is[/red]", "[red]as it is[/red]"),
+    ],
+)
+def test_any_text_becomes_one_plain_line(text: str, expected: str) -> None:
+    """Escapes, control characters, line ends and lone surrogates do not get through."""
+    assert expected == wording.one_line(text)
+
+
+@pytest.mark.parametrize("text", ["tests-3.12(django='4.2', db='postgres')", "测试-3.12(数据库)", "e\u0301" * 30])
+@pytest.mark.parametrize("width", range(25))
+def test_a_cut_name_never_takes_more_cells(text: str, width: int) -> None:
+    """Wide and combining characters included."""
+    assert cell_len(wording.cut(text, width)) <= width
+
+
+def test_a_cut_name_keeps_both_ends() -> None:
+    """The stage is at the start of an id, the parameter that differs at its end."""
+    assert "tests…res')" == wording.cut("tests-3.12(db='postgres')", 11)
+    assert "lint" == wording.cut("lint", 4)
+
+
+def test_names_beyond_the_limit_are_counted() -> None:
+    """A cell stays short."""
+    assert "a, b and 2 more" == wording.some(["a", "b", "c", "d"], 2)
+    assert "a, b" == wording.some(["a", "b"], 2)
+
+
+@pytest.mark.parametrize(
+    ("session", "posargs", "noxfile", "expected"),
+    [
+        ("lint", (), "noxfile.py", "nox -s lint"),
+        ("tests-3.12(api)", ("-k", "name"), "noxfile.py", "nox -s 'tests-3.12(api)' -- -k name"),
+        ("lint", (), "../noxfile.py", "nox -f ../noxfile.py -s lint"),
+    ],
+)
+def test_the_line_that_repeats_a_job(session: str, posargs: tuple[str, ...], noxfile: str, expected: str) -> None:
+    """What is not the default is said, and nothing else."""
+    assert expected == wording.repeat(session, posargs, noxfile)
+
+
+def test_the_line_that_repeats_a_job_survives_a_shell() -> None:
+    """Quotes, dollars, stars, empty words: a shell reads back exactly what was meant."""
+    posargs = ("-k", "a and not 'b'", '$HOME `x` "q" *', "", "--", "ü\n2")
+
+    line = wording.repeat("tests(x='[a b]')", posargs, "noxfile.py")
+
+    assert ["nox", "-s", "tests(x='[a b]')", "--", *posargs] == shlex.split(line)

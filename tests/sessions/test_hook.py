@@ -1,0 +1,223 @@
+"""The wrapper around every session, seen through real nox runs."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import nox.command
+import nox.sessions
+import nox.tasks
+import nox.virtualenv
+import pytest
+
+from isonox.model.verdict import Verdict
+from isonox.sessions import run_directory
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeRepository
+
+TWO_KINDS = """
+import os
+import isonox, nox
+
+@isonox.session(venv_backend="none", env={"APP_MODE": "test"}, secrets=["TOKEN"], artifacts=["out/*.txt"])
+def declared(session):
+    '''Say what it sees.'''
+    session.run("sh", "-c", "echo mode=$APP_MODE url=$DATABASE_URL zone=$TZ token=$TOKEN; mkdir -p out; date > out/a.txt",
+                external=True)
+    session.note("100 % seen")
+
+@nox.session(python=False)
+def plain(session):
+    session.run("sh", "-c", "echo url=$DATABASE_URL ours=$ISONOX_RUN_DIRECTORY", external=True)
+"""
+
+
+def test_the_parts_of_nox_that_isonox_replaces_are_as_it_knows_them() -> None:
+    """A nox release that changes one of these needs a look at sessions/hook.py and sessions/commands.py."""
+    assert ["self"] == list(inspect.signature(nox.sessions.SessionRunner.execute).parameters)
+    assert ["self", "target", "posargs"] == list(inspect.signature(nox.sessions.Session.notify).parameters)
+    assert ["interpreter"] == list(inspect.signature(vars(nox.virtualenv)["_find_python"]).parameters)
+    assert "args" == next(iter(inspect.signature(vars(nox.command)["popen"]).parameters))
+    assert "return_code, output = popen(" in inspect.getsource(nox.command.run).replace("\n", " ")
+    assert "global_config" in inspect.signature(nox.tasks.load_nox_module).parameters
+    assert "_find_python(self.interpreter)" in inspect.getsource(nox.virtualenv.VirtualEnv)
+
+
+def test_a_hand_typed_nox_leaves_the_same_record(repository: MakeRepository) -> None:
+    """Declared environment, commands, artifacts, notes; secrets neither in the log nor in the record."""
+    made = repository({"noxfile.py": TWO_KINDS})
+    stray = {"DATABASE_URL": "postgres://stray", "TZ": "Asia/Tokyo", "TOKEN": "s3cret-token"}
+
+    run = made.run_nox("-s", "declared", "plain", env=stray)
+
+    assert 0 == run.exit_code, run.output
+    record = run.records["declared"]
+    assert "mode=test url= zone=UTC token=***" in run.output
+    assert "url=postgres://stray ours=\n" in run.output
+    assert "s3cret-token" not in (run.folder / "records" / "declared.json").read_text() + run.output
+    assert Verdict.PASSED == record.verdict
+    assert record.environment is not None
+    assert ("declared", ("TOKEN",)) == (record.environment.policy, record.environment.secrets)
+    assert {"TZ": "UTC", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "APP_MODE": "test"} == record.environment.values
+    assert ("declared/out/a.txt",) == record.artifacts
+    assert ("100 % seen",) == record.notes
+    assert [0] == [command.exit_code for command in record.commands]
+    assert made.git("rev-parse", "HEAD").strip() == record.commit
+    assert run.records["plain"].environment is not None
+    assert "inherited" == run.records["plain"].environment.policy
+
+
+def test_interpreters_are_found_recorded_with_their_patch_and_red_when_missing(repository: MakeRepository) -> None:
+    """The same on a laptop as in CI: never a silent skip, never a download."""
+    current = f"{sys.version_info.major}.{sys.version_info.minor}"
+    made = repository(
+        {"noxfile.py": f"import isonox\n@isonox.session(python=['{current}', '3.99'])\ndef a(session): ...\n"}
+    )
+
+    run = made.run_nox()
+
+    found, missing = run.records[f"a-{current}"], run.records["a-3.99"]
+    assert 1 == run.exit_code
+    assert Verdict.PASSED == found.verdict
+    assert found.interpreter.version is not None
+    assert found.interpreter.version.startswith(f"{current}.")
+    assert (current, "CPython") == (found.interpreter.asked, found.interpreter.implementation)
+    assert Verdict.FAILED == missing.verdict
+    assert "Python 3.99 is not installed here; install it: " in missing.reason
+    assert "3.99" == missing.interpreter.asked
+
+
+def test_the_distributions_and_the_environment_commands_are_recorded(repository: MakeRepository) -> None:
+    """Installed from the lock, hash-checked; a second run finds the environment current and installs nothing."""
+    noxfile = """
+import isonox
+
+@isonox.session
+def tools(session):
+    session.install_group("bare")
+    session.run("python", "-c", "import pytest")
+"""
+    made = repository({"noxfile.py": noxfile})
+
+    first, second = made.run_nox(), made.run_nox()
+
+    assert (0, 0) == (first.exit_code, second.exit_code), first.output + second.output
+    assert "pytest" in first.record.distributions
+    assert first.record.distributions == second.record.distributions
+    assert any("--require-hashes" in command.argv for command in first.record.commands)
+    assert {"environment", "session"} == {command.phase for command in first.record.commands}
+    assert 1 == len(second.record.commands)
+    assert "The environment is current" in second.output
+
+
+def test_uv_and_pip_install_the_same(repository: MakeRepository) -> None:
+    """One lock, two installers; what is no longer asked for is removed by both."""
+    noxfile = """
+import isonox, pathlib
+
+def body(session):
+    session.install_group(pathlib.Path("group").read_text().strip())
+
+@isonox.session(venv_backend="uv")
+def with_uv(session): body(session)
+
+@isonox.session(venv_backend="virtualenv")
+def with_pip(session): body(session)
+"""
+    made = repository({"noxfile.py": noxfile, "group": "tests"})
+    own = {"pip", "setuptools", "wheel"}
+
+    def distributions() -> tuple[dict[str, str], ...]:
+        run = made.run_nox()
+        assert 0 == run.exit_code, run.output
+        return tuple(
+            {name: version for name, version in run.records[job].distributions.items() if name not in own}
+            for job in ("with_uv", "with_pip")
+        )
+
+    with_uv, with_pip = distributions()
+    made.write({"group": "bare"})
+    less_uv, less_pip = distributions()
+
+    assert with_uv == with_pip
+    assert less_uv == less_pip
+    assert {"coverage"} == set(with_uv) - set(less_uv)
+
+
+def test_a_lock_that_is_out_of_date_is_red_and_says_how_to_refresh(repository: MakeRepository) -> None:
+    """Nothing is installed from a lock that contradicts pyproject.toml."""
+    made = repository(
+        {"noxfile.py": "import isonox\n@isonox.session\ndef a(session): session.install_group('extra')\n"},
+        settings='[tool.uv]\nconstraint-dependencies = []\n',
+    )
+    pyproject = (made.path / "pyproject.toml").read_text()
+    made.write({"pyproject.toml": pyproject.replace("[dependency-groups]", '[dependency-groups]\nextra = ["idna"]')})
+
+    run = made.run_nox()
+
+    assert 1 == run.exit_code
+    assert "uv.lock is out of date" in run.record.reason
+    assert "uv lock" in run.record.reason
+    assert "Traceback" not in run.output
+
+
+def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> None:
+    """Ctrl-C in a hand-typed nox: cancelled, and the command's children are gone."""
+    seconds = f"6{os.getpid()}"
+    made = repository(
+        {
+            "noxfile.py": "import isonox\n@isonox.session(venv_backend='none')\n"
+            f"def a(session): session.run('sh', '-c', 'sleep {seconds} & sleep {seconds}', external=True)\n"
+        }
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nox"],
+        cwd=made.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("NOX")},
+    )
+    deadline = time.monotonic() + 20
+    while not list((made.path / ".isonox").glob("runs/*/records")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.7)  # the command is running now
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(20)
+
+    run = run_directory.latest(made.path)
+    assert run is not None
+    (record,) = run.read_records()
+    assert Verdict.CANCELLED == record.verdict
+    listed = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
+    assert f"sleep {seconds}" not in listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("services=['postgres']", "services are not available"),
+        ("shards=3", "splitting is not available"),
+        ("timeout_minutes=0", "must be more than 0"),
+        ("per_package=['nope']", "no package of this workspace"),
+    ],
+)
+def test_facts_that_make_no_sense_are_refused(repository: MakeRepository, arguments: str, message: str) -> None:
+    """At load time, with the session's name."""
+    made = repository({"noxfile.py": f"import isonox\n@isonox.session({arguments})\ndef a(session): ...\n"})
+
+    done = subprocess.run(
+        [sys.executable, "-m", "isonox", "plan"], cwd=made.path, check=False, capture_output=True, text=True
+    )
+
+    assert 2 == done.returncode
+    assert message in done.stderr
+    assert "session 'a'" in done.stderr
+    assert "Traceback" not in done.stderr

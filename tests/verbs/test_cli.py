@@ -1,0 +1,200 @@
+"""The command line: help, errors, exit codes, and the same verbs through Invoke."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from isonox import cli
+from isonox.errors import ExitCode, IsonoxError
+from isonox.verbs import boundary
+from isonox.verbs.table import VERBS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeRepository, Repository
+
+NOXFILE = """
+import isonox, nox
+
+@nox.session(python=False, tags=["style"])
+def lint(session):
+    '''Look.'''
+
+@isonox.session(venv_backend="none", timeout_minutes=3, requires=["lint"], default=False)
+def tests(session): ...
+"""
+
+
+def isonox(folder: Path, *arguments: str, program: str = "isonox") -> subprocess.CompletedProcess[str]:
+    """Run isonox (or another module's command line) in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", program, *arguments],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120"},
+    )
+
+
+@pytest.fixture
+def made(repository: MakeRepository) -> Repository:
+    """A repository with two stages."""
+    return repository({"noxfile.py": NOXFILE, "tasks.py": "from isonox.tasks import namespace\n"})
+
+
+def test_every_verb_has_help_that_reads_well(made: Repository) -> None:
+    """The list names each verb with one line; each verb's own help shows its options."""
+    listed = isonox(made.path, "--help").stdout
+
+    for verb in VERBS:
+        assert f"    {verb.name} " in listed
+        shown = isonox(made.path, verb.name, "--help")
+        assert (0, "") == (shown.returncode, shown.stderr)
+        assert verb.summary[:40] in shown.stdout
+        assert all(option.flag in shown.stdout for option in verb.options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lnit"], "unknown verb 'lnit' (did you mean 'lint'?)"),
+        (["ci", "--fail-fats"], "unknown argument '--fail-fats' (did you mean '--fail-fast'?)"),
+        (["ci", "--jobs", "many"], "invalid int value: 'many'"),
+        (["doctor", "--", "x"], "takes nothing after `--`"),
+        (["plan", "--explain", "testz"], "unknown job 'testz' (did you mean 'tests'?)"),
+        (["docs"], "no stage 'docs'"),
+    ],
+)
+def test_wrong_words_are_explained(made: Repository, arguments: list[str], message: str) -> None:
+    """Exit 2, did-you-mean, no traceback, nothing on standard output."""
+    done = isonox(made.path, *arguments)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_plan_shows_explains_and_prints_json(made: Repository) -> None:
+    """Defaults only, unless asked; what is required comes along."""
+    shown = isonox(made.path, "plan", "--only", "tests")
+    document = json.loads(isonox(made.path, "plan", "--json").stdout)
+    everything = isonox(made.path, "plan", "--all").stdout
+    explained = isonox(made.path, "plan", "--explain", "tests").stdout
+    workspace = json.loads(isonox(made.path, "plan", "--packages", "--json").stdout)
+
+    assert "required-by tests" in shown.stdout or "required by tests" in shown.stdout
+    assert ["lint"] == [job["id"] for job in document["jobs"]]
+    assert 1 == document["version"]
+    assert "tests" in everything
+    assert "3 min" in explained
+    assert ["shop"] == [package["name"] for package in workspace["packages"]]
+
+
+def test_a_stage_verb_runs_that_stage(made: Repository) -> None:
+    """`isonox test` is `isonox ci --only tests`, from any folder of the checkout."""
+    (made.path / "deep" / "down").mkdir(parents=True)
+
+    done = isonox(made.path / "deep" / "down", "test", "--json")
+
+    assert 0 == done.returncode, done.stderr
+    assert ["lint", "tests"] == [record["job"] for record in json.loads(done.stdout)["records"]]
+
+
+def test_invoke_has_the_same_verbs_options_and_exit_codes(made: Repository) -> None:
+    """`inv --list` names all; a red job exits 1; what follows `--` keeps its words."""
+    made.write(
+        {
+            "noxfile.py": "import nox\n@nox.session(python=False)\ndef tests(session):\n"
+            "    assert session.posargs == ['-k', 'two words'], session.posargs\n"
+            "@nox.session(python=False, default=False)\ndef lint(session): session.error('red')\n"
+        }
+    )
+
+    listed = isonox(made.path, "--list", program="invoke").stdout
+    green = isonox(made.path, "test", "--", "-k", "two words", program="invoke")
+    red = isonox(made.path, "ci", "--only", "lint", "--jobs", "1", program="invoke")
+
+    assert all(f"  {verb.name} " in listed for verb in VERBS)
+    assert 0 == green.returncode, green.stderr
+    assert 1 == red.returncode, red.stderr
+
+
+def test_outside_of_git_and_without_a_noxfile(tmp_path: Path) -> None:
+    """Both say what to do."""
+    outside = isonox(tmp_path, "plan")
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    without = isonox(tmp_path, "plan")
+
+    assert (2, 2) == (outside.returncode, without.returncode)
+    assert "not inside a git repository" in outside.stderr
+    assert "isonox init" in without.stderr
+
+
+def test_a_detached_and_shallow_head_is_fine(made: Repository, tmp_path: Path) -> None:
+    """As on a CI runner."""
+    made.write({"more": "1"})
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{made.path}", str(clone)], check=True)
+    subprocess.run(["git", "checkout", "--quiet", "--detach"], cwd=clone, check=True)
+
+    done = isonox(clone, "ci", "--json")
+
+    assert 0 == done.returncode, done.stderr
+    assert made.git("rev-parse", "HEAD").strip() == json.loads(done.stdout)["records"][0]["commit"]
+
+
+def test_configuration_errors_come_all_at_once(made: Repository) -> None:
+    """File and key for each."""
+    pyproject = (made.path / "pyproject.toml").read_text()
+    made.write({"pyproject.toml": f"{pyproject}\n[tool.isonox]\npyhtons = []\nci = 3\n"})
+
+    done = isonox(made.path, "ci")
+
+    assert 2 == done.returncode
+    assert "tool.isonox.pyhtons" in done.stderr
+    assert "did you mean 'pythons'" in done.stderr
+    assert "tool.isonox.ci" in done.stderr
+
+
+def test_doctor_finds_what_is_broken(made: Repository) -> None:
+    """A missing interpreter and a missing lock, with what to do; exit 1."""
+    made.write({"noxfile.py": "import nox\n@nox.session(python='3.99')\ndef a(session): ...\n"})
+    (made.path / "uv.lock").unlink()
+
+    done = isonox(made.path, "doctor", "--json")
+    checks = {check["what"]: check for check in json.loads(done.stdout)}
+
+    assert 1 == done.returncode
+    assert ("broken", "uv lock") == (checks["uv.lock"]["state"], checks["uv.lock"]["fix"])
+    assert "broken" == checks["Python 3.99"]["state"]
+    assert "3.99" in checks["Python 3.99"]["fix"]
+    assert "differs" == checks["working tree"]["state"]
+
+
+def test_errors_of_ours_and_bugs_have_their_own_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    """The boundary: a message for what is expected, a traceback and 70 for what is not."""
+
+    def fail(error: BaseException) -> ExitCode:
+        raise error
+
+    assert ExitCode.USAGE == boundary.guarded(lambda: fail(IsonoxError("what", hint="do")))
+    assert "error: what\nhint: do\n" == capsys.readouterr().err
+    assert ExitCode.INTERRUPTED == boundary.guarded(lambda: fail(KeyboardInterrupt()))
+    assert ExitCode.BUG == boundary.guarded(lambda: fail(ZeroDivisionError("oops")))
+    assert "a bug in isonox" in capsys.readouterr().err
+
+
+def test_version_and_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is data; no verb is wrong usage, with the help on standard error."""
+    assert 0 == cli.main(["--version"])
+    assert capsys.readouterr().out.startswith("isonox ")
+    assert ExitCode.USAGE == cli.main([])
+    assert "verbs:" in capsys.readouterr().err
