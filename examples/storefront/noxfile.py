@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["isonox"]
+# dependencies = ["isonox", "nox"]
 # ///
 """The storefront's pipeline."""
 

@@ -23,7 +23,8 @@ def init(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_writes_what_the_repository_has_something_for(repository: MakeRepository) -> None:
     """The noxfile loads; there are stages for the tools that are configured and the tests that exist."""
-    made = repository({"test_it.py": "def test_it(): ...\n"}, settings='[tool.black]\n[tool.isonox]\npythons = ["3.12"]\n')
+    files = {"test_it.py": "def test_it(): ...\n"}
+    made = repository(files, settings='[tool.black]\n[tool.isonox]\npythons = ["3.12"]\n')
 
     done = init(made.path)
 

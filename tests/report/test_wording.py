@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import subprocess
 
 import pytest
 from rich.cells import cell_len
@@ -72,7 +72,8 @@ def test_names_beyond_the_limit_are_counted() -> None:
     ("session", "posargs", "noxfile", "expected"),
     [
         ("lint", (), "noxfile.py", "nox -s lint"),
-        ("tests-3.12(api)", ("-k", "name"), "noxfile.py", "nox -s 'tests-3.12(api)' -- -k name"),
+        ("tests-3.12(api)", ("-k", "name"), "noxfile.py", 'nox -s "tests-3.12(api)" -- -k name'),
+        ("tests(db='x')", ("a b",), "noxfile.py", """nox -s "tests(db='x')" -- "a b\""""),
         ("lint", (), "../noxfile.py", "nox -f ../noxfile.py -s lint"),
     ],
 )
@@ -81,10 +82,15 @@ def test_the_line_that_repeats_a_job(session: str, posargs: tuple[str, ...], nox
     assert expected == wording.repeat(session, posargs, noxfile)
 
 
-def test_the_line_that_repeats_a_job_survives_a_shell() -> None:
+@pytest.mark.parametrize(
+    "word", ["a and not 'b'", '$HOME `x` "q" *', "", "--", "ü\n2", "back\\slash", "wow!", "'\"'", "~", "a;b&c|d"]
+)
+def test_the_line_that_repeats_a_job_survives_a_shell(word: str) -> None:
     """Quotes, dollars, stars, empty words: a shell reads back exactly what was meant."""
-    posargs = ("-k", "a and not 'b'", '$HOME `x` "q" *', "", "--", "ü\n2")
+    line = wording.repeat("tests(x='[a b]')", (word,), "noxfile.py")
 
-    line = wording.repeat("tests(x='[a b]')", posargs, "noxfile.py")
+    read = subprocess.run(
+        ["sh", "-c", line.replace("nox", "printf '%s\\0'", 1)], capture_output=True, check=True, text=True
+    )
 
-    assert ["nox", "-s", "tests(x='[a b]')", "--", *posargs] == shlex.split(line)
+    assert ["-s", "tests(x='[a b]')", "--", word] == read.stdout.split("\0")[:-1]

@@ -29,8 +29,8 @@ import isonox, nox
 @isonox.session(venv_backend="none", env={"APP_MODE": "test"}, secrets=["TOKEN"], artifacts=["out/*.txt"])
 def declared(session):
     '''Say what it sees.'''
-    session.run("sh", "-c", "echo mode=$APP_MODE url=$DATABASE_URL zone=$TZ token=$TOKEN; mkdir -p out; date > out/a.txt",
-                external=True)
+    script = "echo mode=$APP_MODE url=$DATABASE_URL zone=$TZ token=$TOKEN; mkdir -p out; date > out/a.txt"
+    session.run("sh", "-c", script, external=True)
     session.note("100 % seen")
 
 @nox.session(python=False)
@@ -155,7 +155,7 @@ def test_a_lock_that_is_out_of_date_is_red_and_says_how_to_refresh(repository: M
     """Nothing is installed from a lock that contradicts pyproject.toml."""
     made = repository(
         {"noxfile.py": "import isonox\n@isonox.session\ndef a(session): session.install_group('extra')\n"},
-        settings='[tool.uv]\nconstraint-dependencies = []\n',
+        settings="[tool.uv]\nconstraint-dependencies = []\n",
     )
     pyproject = (made.path / "pyproject.toml").read_text()
     made.write({"pyproject.toml": pyproject.replace("[dependency-groups]", '[dependency-groups]\nextra = ["idna"]')})

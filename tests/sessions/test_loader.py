@@ -163,7 +163,7 @@ def c(session): ...
         ),
         ("import nox\nnox.options.keywords = 'not ('\n@nox.session\ndef a(s): ...\n", "nox.options.keywords"),
         (
-            "import nox\n@nox.session\ndef a(s): ...\n@nox.session\ndef b(s): ...\n@nox.session(name='a')\ndef c(s): ...\n",
+            "import nox\n@nox.session\ndef a(s): ...\n@nox.session(name='a')\ndef c(s): ...\n",
             "declared twice: a",
         ),
         (

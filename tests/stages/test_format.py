@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from tests.stages.conftest import MakeRepository
+    from tests.conftest import MakeRepository
 
 NOXFILE = "from isonox import stages\n\nstages.lint({options})\nstages.format({options})\n"
 BAD = "import sys\nimport abc\nprint( sys.path, abc )\n"

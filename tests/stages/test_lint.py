@@ -11,7 +11,7 @@ from isonox.errors import ConfigurationError
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from tests.stages.conftest import MakeRepository
+    from tests.conftest import MakeRepository
 
     from isonox.model.record import Record
 

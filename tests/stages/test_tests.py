@@ -8,7 +8,7 @@ from isonox.model.record import TestCounts
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from tests.stages.conftest import MakeRepository
+    from tests.conftest import MakeRepository
 
 SETTINGS = """
 [tool.pytest.ini_options]

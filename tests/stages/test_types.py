@@ -9,7 +9,7 @@ import pytest
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from tests.stages.conftest import MakeRepository
+    from tests.conftest import MakeRepository
 
 NOXFILE = "from isonox import stages\n\nstages.types({options})\n"
 

@@ -94,4 +94,10 @@ def repeat(session: str, posargs: Iterable[str], noxfile: str) -> str:
     where = [] if noxfile == "noxfile.py" else ["-f", noxfile]
     tail = list(posargs)
     words = ["nox", *where, "-s", session, *(["--", *tail] if tail else [])]
-    return shlex.join(words).encode("utf-8", "backslashreplace").decode("utf-8")
+    return " ".join(map(_quoted, words)).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _quoted(word: str) -> str:
+    """Return a word for a shell; nox's parameters have quotes of their own, so double ones where they are safe."""
+    quoted = shlex.quote(word)
+    return f'"{word}"' if quoted != word and not set(word) & set('"$`\\!') and word else quoted

@@ -122,10 +122,10 @@ class Loop:
         """Take one message, or let a moment pass."""
         if scheduler.finished and not self._running:
             return
+        self._watch_clock()
         try:
             message = self._inbox.get(timeout=TICK)
         except queue.Empty:
-            self._watch_clock()
             self._emit(Tick())
             return
         if isinstance(message, _Interrupt):

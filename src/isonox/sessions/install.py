@@ -88,22 +88,20 @@ def _pinned(session: nox.Session, job: ActiveJob, *, project: bool, package: Pac
         raise LockError(f"uv.lock is out of date: {reason}")
     interpreter = environment_interpreter(session)
     environment = workspace_lock.environment_for(interpreter.version or "")
-    root = lock.root_name()
-    pinned = {
-        (pin.name, pin.version): pin
-        for pin in lock.requirements(
-            root,
+    extras = sorted(job.extras)
+    found = list(
+        lock.requirements(
             groups=sorted(job.groups),
-            extras=sorted(job.extras) if package is None else (),
+            extras=extras if package is None else (),
             environment=environment,
-            include_project=project and package is None,
+            include_project=False,
         )
-    }
-    if project and package is not None:
-        for pin in lock.requirements(
-            package.name, extras=sorted(job.extras), environment=environment, include_project=True
-        ):
-            pinned.setdefault((pin.name, pin.version), pin)
+    )
+    projects = () if not project else lock.members if package is None else (package.name,)
+    for name in projects:
+        own = extras if package is not None else ()
+        found += lock.requirements(name, extras=own, environment=environment, include_project=True)
+    pinned = {(pin.name, pin.version): pin for pin in found}
     return tuple(pinned.values())
 
 

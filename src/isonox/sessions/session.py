@@ -86,7 +86,7 @@ class Session(nox.Session):
         Args:
             groups: Names of `[dependency-groups]` of the root `pyproject.toml`.
             extras: Extras of the project (with `project=True`).
-            project: Also install the project itself: the session's package, or the root project.
+            project: Also install the project itself: the session's package, or all packages of the workspace.
             editable: Install local packages in editable mode.
 
         Raises:

@@ -3,6 +3,7 @@
 from isonox.stages.audit import audit
 from isonox.stages.build import build
 from isonox.stages.coverage import coverage
+from isonox.stages.docs import docs
 from isonox.stages.format import format  # noqa: A004 - in a noxfile it is stages.format()
 from isonox.stages.licenses import licenses
 from isonox.stages.lint import lint
@@ -10,4 +11,4 @@ from isonox.stages.security import security
 from isonox.stages.tests import tests
 from isonox.stages.types import types
 
-__all__ = ["audit", "build", "coverage", "format", "licenses", "lint", "security", "tests", "types"]
+__all__ = ["audit", "build", "coverage", "docs", "format", "licenses", "lint", "security", "tests", "types"]

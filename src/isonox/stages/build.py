@@ -30,13 +30,11 @@ if TYPE_CHECKING:
     from isonox.workspace.lock import Pinned
 
 #: Loads what every script of a distribution calls, unless that needs an extra.
-_LOAD_SCRIPTS = """
-import importlib.metadata, sys
-for entry in importlib.metadata.distribution(sys.argv[1]).entry_points:
-    if entry.group in ("console_scripts", "gui_scripts") and not entry.extras:
-        print("script", entry.name, "=", entry.value, flush=True)
-        entry.load()
-"""
+_LOAD_SCRIPTS = (
+    "import sys; from importlib.metadata import distribution; "
+    "[(print(e.name, '=', e.value, flush=True), e.load()) for e in distribution(sys.argv[1]).entry_points"
+    " if e.group in ('console_scripts', 'gui_scripts') and not e.extras]"
+)
 
 
 def build(
@@ -158,9 +156,9 @@ def _use(session: Session, wheel: Path, content: Content) -> None:
         failed = []
         with session.chdir(folder):  # nothing of the checkout can be imported from here
             for module in content.modules:
-                done = outcome.run(session, python, "-I", "-c", f"import {module}")
+                done = outcome.run(session, python, "-I", "-c", f"import {module}", external=True)
                 failed += [f"import {module} ({_last_line(done.output)})"] if done.failed else []
-            done = outcome.run(session, python, "-I", "-c", _LOAD_SCRIPTS, content.name)
+            done = outcome.run(session, python, "-I", "-c", _LOAD_SCRIPTS, content.name, external=True)
             failed += [f"the entry points of its scripts ({_last_line(done.output)})"] if done.failed else []
     if failed:
         session.error(f"installed from {wheel.name} in a clean environment, this fails: {'; '.join(failed)}")

@@ -41,10 +41,10 @@ class Outcome(NamedTuple):
         return processes.describe_exit(self.code)
 
 
-def run(session: Session, *argv: str, env: Mapping[str, str] | None = None) -> Outcome:
+def run(session: Session, *argv: str, env: Mapping[str, str] | None = None, external: bool = False) -> Outcome:
     """Run a command of the session's environment to its end; a failure is returned, not raised.
 
-    Nox's own `session.run` either shows the output or returns it.
+    Nox's own `session.run` either shows the output or returns it. With `external`, the program may be another's.
 
     Raises:
         CommandFailed: The program does not exist.
@@ -56,7 +56,7 @@ def run(session: Session, *argv: str, env: Mapping[str, str] | None = None) -> O
     pump.start()
     code = 0
     try:
-        session.run(*argv, env=env, stdout=writing, stderr=subprocess.STDOUT, external="error")
+        session.run(*argv, env=env, stdout=writing, stderr=subprocess.STDOUT, external=external or "error")
     except CommandFailed as error:
         if error.return_code is None:
             raise

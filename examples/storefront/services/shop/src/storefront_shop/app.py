@@ -5,9 +5,10 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from storefront_catalog import Order, Product
 from storefront_shop.errors import EmptyBasketError, NotFoundError
 from storefront_shop.schemas import BasketOut, Health, OrderOut, ProductOut, QuantityIn
-from storefront_shop.shop import Shop
+from storefront_shop.shop import PricedBasket, Shop
 
 
 def create_app(shop: Shop) -> FastAPI:
@@ -29,15 +30,15 @@ def _products(shop: Shop) -> APIRouter:
         """Say whether the service works."""
         return Health(products=len(shop.repository.products()))
 
-    @router.get("/products")
-    def products() -> list[ProductOut]:
+    @router.get("/products", response_model=list[ProductOut])
+    def products() -> tuple[Product, ...]:
         """List all products."""
-        return [ProductOut.of(product) for product in shop.repository.products()]
+        return shop.repository.products()
 
-    @router.get("/products/{sku}")
-    def product(sku: str) -> ProductOut:
+    @router.get("/products/{sku}", response_model=ProductOut)
+    def product(sku: str) -> Product:
         """Show a product."""
-        return ProductOut.of(shop.repository.product(sku))
+        return shop.repository.product(sku)
 
     return router
 
@@ -45,28 +46,25 @@ def _products(shop: Shop) -> APIRouter:
 def _baskets(shop: Shop) -> APIRouter:
     router = APIRouter(prefix="/baskets")
 
-    @router.post("", status_code=201)
-    def create() -> BasketOut:
+    @router.post("", status_code=201, response_model=BasketOut)
+    def create() -> PricedBasket:
         """Open a basket."""
-        basket = shop.repository.create_basket()
-        return BasketOut.of(basket, shop.quote(basket))
+        return shop.create_basket()
 
-    @router.get("/{basket_id}")
-    def basket(basket_id: str) -> BasketOut:
+    @router.get("/{basket_id}", response_model=BasketOut)
+    def basket(basket_id: str) -> PricedBasket:
         """Show an open basket."""
-        found = shop.repository.basket(basket_id)
-        return BasketOut.of(found, shop.quote(found))
+        return shop.basket(basket_id)
 
-    @router.put("/{basket_id}/lines/{sku}")
-    def set_quantity(basket_id: str, sku: str, wanted: QuantityIn) -> BasketOut:
+    @router.put("/{basket_id}/lines/{sku}", response_model=BasketOut)
+    def set_quantity(basket_id: str, sku: str, wanted: QuantityIn) -> PricedBasket:
         """Set how many pieces of a product are in the basket; 0 takes them out."""
-        changed = shop.repository.set_quantity(basket_id, sku, wanted.quantity)
-        return BasketOut.of(changed, shop.quote(changed))
+        return shop.set_quantity(basket_id, sku, wanted.quantity)
 
-    @router.post("/{basket_id}/checkout", status_code=201)
-    def checkout(basket_id: str) -> OrderOut:
+    @router.post("/{basket_id}/checkout", status_code=201, response_model=OrderOut)
+    def checkout(basket_id: str) -> Order:
         """Order what is in the basket. It may be repeated and gives the same order."""
-        return OrderOut.of(shop.checkout(basket_id))
+        return shop.checkout(basket_id)
 
     return router
 
@@ -74,10 +72,10 @@ def _baskets(shop: Shop) -> APIRouter:
 def _orders(shop: Shop) -> APIRouter:
     router = APIRouter(prefix="/orders")
 
-    @router.get("/{order_id}")
-    def order(order_id: str) -> OrderOut:
+    @router.get("/{order_id}", response_model=OrderOut)
+    def order(order_id: str) -> Order:
         """Show an order."""
-        return OrderOut.of(shop.repository.order(order_id))
+        return shop.repository.order(order_id)
 
     return router
 

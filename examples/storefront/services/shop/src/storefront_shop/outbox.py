@@ -1,6 +1,8 @@
 """How orders leave the shop."""
 
+import os
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from storefront_catalog import Order
@@ -14,7 +16,7 @@ class Outbox(Protocol):
 
 
 class FileOutbox:
-    """Appends orders to a file, one line of JSON each.
+    """Appends orders to a file, one line of JSON each; for one process, which may have several threads.
 
     Args:
         path: The file; it is made with the first order.
@@ -22,9 +24,11 @@ class FileOutbox:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = Lock()
 
     def send(self, order: Order) -> None:
         """See `Outbox.send`."""
-        # Unbuffered: the line goes out in one write, so lines of several threads do not mix.
-        with self._path.open("ab", buffering=0) as file:
+        with self._lock, self._path.open("ab") as file:
             file.write(order.to_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -55,7 +55,7 @@ class Repository(Protocol):
 
         Args:
             basket_id: The basket.
-            order_for: Makes the order. If it raises, the basket stays open.
+            order_for: Makes the order. It may look up products. If it raises, the basket stays open.
 
         Raises:
             NotFoundError: There never was such a basket.

@@ -1,48 +1,41 @@
-"""The JSON of the API."""
+"""The JSON of the API. Answers are read off the attributes of what the shop returns."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from decimal import Decimal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from storefront_catalog import Line, Order, Product, Quote
-from storefront_money import Money
-from storefront_shop.repository import Basket
+from storefront_money import Currency
 
 
-class Health(BaseModel):
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Health(_Answer):
     """The service answers and reaches its storage."""
 
     status: Literal["ok"] = "ok"
     products: int
 
 
-class MoneyOut(BaseModel):
-    """An amount. It is a string, for JSON numbers are not exact everywhere."""
+class MoneyOut(_Answer):
+    """An amount. In JSON it is a string: not every reader keeps numbers exact."""
 
-    amount: str
-    currency: str
-
-    @classmethod
-    def of(cls, money: Money) -> Self:
-        """Show an amount."""
-        return cls(amount=str(money.amount), currency=money.currency)
+    amount: Decimal
+    currency: Currency
 
 
-class ProductOut(BaseModel):
+class ProductOut(_Answer):
     """A product."""
 
     sku: str
     name: str
     price: MoneyOut
 
-    @classmethod
-    def of(cls, product: Product) -> Self:
-        """Show a product."""
-        return cls(sku=product.sku, name=product.name, price=MoneyOut.of(product.price))
 
-
-class LineOut(BaseModel):
+class LineOut(_Answer):
     """A line of a basket or order."""
 
     sku: str
@@ -51,19 +44,8 @@ class LineOut(BaseModel):
     unit_price: MoneyOut
     net: MoneyOut
 
-    @classmethod
-    def of(cls, line: Line) -> Self:
-        """Show a line."""
-        return cls(
-            sku=line.sku,
-            name=line.name,
-            quantity=line.quantity,
-            unit_price=MoneyOut.of(line.unit_price),
-            net=MoneyOut.of(line.net),
-        )
 
-
-class QuoteOut(BaseModel):
+class QuoteOut(_Answer):
     """What something costs."""
 
     lines: list[LineOut]
@@ -71,40 +53,20 @@ class QuoteOut(BaseModel):
     discount: MoneyOut
     total: MoneyOut
 
-    @classmethod
-    def of(cls, quote: Quote) -> Self:
-        """Show a quote."""
-        return cls(
-            lines=[LineOut.of(line) for line in quote.lines],
-            subtotal=MoneyOut.of(quote.subtotal),
-            discount=MoneyOut.of(quote.discount),
-            total=MoneyOut.of(quote.total),
-        )
 
-
-class BasketOut(BaseModel):
+class BasketOut(_Answer):
     """An open basket."""
 
     id: str
     quote: QuoteOut
 
-    @classmethod
-    def of(cls, basket: Basket, quote: Quote) -> Self:
-        """Show a basket and what it costs."""
-        return cls(id=basket.id, quote=QuoteOut.of(quote))
 
-
-class OrderOut(BaseModel):
+class OrderOut(_Answer):
     """An order."""
 
     id: str
     placed_at: datetime
     quote: QuoteOut
-
-    @classmethod
-    def of(cls, order: Order) -> Self:
-        """Show an order."""
-        return cls(id=order.id, placed_at=order.placed_at, quote=QuoteOut.of(order.quote))
 
 
 class QuantityIn(BaseModel):

@@ -15,6 +15,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class PricedBasket:
+    """An open basket and what it costs."""
+
+    id: str
+    quote: Quote
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
     """The shop.
@@ -33,10 +41,17 @@ class Shop:
     currency: Currency
     now: Callable[[], datetime] = _now
 
-    def quote(self, basket: Basket) -> Quote:
-        """Return what a basket costs."""
-        items = [(self.repository.product(sku), count) for sku, count in basket.quantities.items()]
-        return quote(items, rules=self.rules, currency=self.currency)
+    def create_basket(self) -> PricedBasket:
+        """Return a new, empty basket."""
+        return self._priced(self.repository.create_basket())
+
+    def basket(self, basket_id: str) -> PricedBasket:
+        """Return an open basket, or raise `NotFoundError`."""
+        return self._priced(self.repository.basket(basket_id))
+
+    def set_quantity(self, basket_id: str, sku: str, quantity: int) -> PricedBasket:
+        """See `Repository.set_quantity`."""
+        return self._priced(self.repository.set_quantity(basket_id, sku, quantity))
 
     def checkout(self, basket_id: str) -> Order:
         """Make an order of a basket and send it.
@@ -52,7 +67,14 @@ class Shop:
         self.outbox.send(order)
         return order
 
+    def _quote(self, basket: Basket) -> Quote:
+        items = [(self.repository.product(sku), count) for sku, count in basket.quantities.items()]
+        return quote(items, rules=self.rules, currency=self.currency)
+
+    def _priced(self, basket: Basket) -> PricedBasket:
+        return PricedBasket(basket.id, self._quote(basket))
+
     def _order_for(self, basket: Basket) -> Order:
         if not basket.quantities:
             raise EmptyBasketError(f"basket {basket.id!r} is empty")
-        return Order(basket.id, self.now(), self.quote(basket))
+        return Order(basket.id, self.now(), self._quote(basket))
