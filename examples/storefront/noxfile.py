@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["isonox", "nox"]
+# dependencies = ["nox>=2026.10.20", "isonox[uv] @ ../.."]
 # ///
 """The storefront's pipeline."""
 

@@ -107,9 +107,12 @@ class Terminal:
             if not select.select([self.master], [], [], 0.1)[0]:
                 continue
             try:
-                self.output += os.read(self.master, 65536)
+                read = os.read(self.master, 65536)
             except OSError:  # Linux says so when nobody has the other end any more
                 break
+            if not read:  # macOS says so
+                break
+            self.output += read
         return self.output[begin:].decode()
 
     def half(self, size: tuple[int, int] | None = None) -> None:
@@ -203,7 +206,7 @@ def gone(request: pytest.FixtureRequest) -> Iterator[TextIO]:
     """Return a stream whose other end was closed: a pipe's reader, a terminal's window."""
     theirs, ours = request.param()
     os.close(theirs)
-    stream = os.fdopen(ours, "w")
+    stream = os.fdopen(ours, "w", buffering=1)  # as standard error is
     yield stream
     with contextlib.suppress(OSError):
         stream.close()
@@ -322,4 +325,4 @@ def test_hundreds_of_jobs_that_end_at_once_each_get_their_line(
 
     lines = re.findall(r"cancelled tests\(\d+\): interrupted", plain(printed(made)))
     assert [f"cancelled tests({n}): interrupted" for n in range(500)] == lines
-    assert len(printed(made)) < 500 * 400
+    assert plain(printed(made)).count("/500 done") < 600  # rich repeats the last frame below each line

@@ -50,7 +50,7 @@ def test_the_document_says_everything_that_the_summary_says(
         (Verdict.CANCELLED, True, ("interrupted", ExitCode.INTERRUPTED)),
     ],
 )
-def test_the_exit_verdict(
+def test_the_exit_verdict(  # noqa: PLR0913, PLR0917 - parametrised
     ended: Callable[..., RunEnded],
     job: Callable[..., PlannedJob],
     record: Callable[..., Record],

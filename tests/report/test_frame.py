@@ -55,11 +55,17 @@ def test_the_header_counts_and_forecasts(
 
 def test_the_header_says_how_much_is_a_guess(begun: Callable[..., Progress], job: Callable[..., PlannedJob]) -> None:
     """Jobs that were never timed are counted, those that joined by notification too."""
-    progress = begun(job("a"))
+    progress = begun(job("a"), job("timed", estimate_seconds=9.0, estimate_from="history"))
 
     progress.take(JobAdded(job=job("b")), 101.0)
 
-    assert "0/2 done, 0 red, 0:01, about 0:30 left, 2 jobs never timed" == painted(progress, 101.0)[0]
+    assert "0/3 done, 0 red, 0:01, about 0:30 left, 2 jobs never timed" == painted(progress, 101.0)[0]
+
+
+def test_nothing_is_forecast_from_guesses_alone(begun: Callable[..., Progress], job: Callable[..., PlannedJob]) -> None:
+    """A first run can't know; a run at its end has nothing left."""
+    assert "0/1 done, 0 red, 0:01, 1 job never timed" == painted(begun(job("a")), 101.0)[0]
+    assert "0/0 done, 0 red, 0:01" == painted(begun(), 101.0)[0]
 
 
 def test_a_running_job_shows_time_bar_and_last_line(

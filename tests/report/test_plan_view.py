@@ -34,7 +34,7 @@ def pipeline() -> Pipeline:
         [
             session("lint", "lint", tags=("fast", "style"), description="Check style.\n\nAll of it.", facts=FACTS),
             session("tests-3.11(api)", "tests", python="3.11", package="api", requires=("lint",)),
-            session("tests-3.12(api)", "tests", python="3.12", package="api", requires=("lint",)),
+            session("tests-3.12(api)", "tests", python="3.12", package="api"),
             session("coverage", "coverage", requires=("tests-3.11(api)", "tests-3.12(api)")),
             session("format", "format", default=False, python=False),
             session("tests(x='[red]')", "special", default=False),
@@ -62,9 +62,9 @@ def test_the_plan(planned: Callable[..., Plan]) -> None:
     """Jobs with reasons and estimates, and how long it takes alone, at least, and on these slots."""
     expected = """\
 job              requires                          estimate                      why
-lint                                               2.5s (its last green runs)    default, required-by tests-3.11(api), required-by tests-3.12(api)
+lint                                               2.5s (its last green runs)    default, required-by tests-3.11(api)
 tests-3.11(api)  lint                              1m 30s (its last green runs)  default, required-by coverage
-tests-3.12(api)  lint                              30.0s (a guess: never timed)  default, required-by coverage
+tests-3.12(api)                                    30.0s (a guess: never timed)  default, required-by coverage
 coverage         tests-3.11(api), tests-3.12(api)  30.0s (a guess: never timed)  default
 
 4 jobs: 2m 32s one after the other (2 jobs never timed)
@@ -104,7 +104,7 @@ def test_all_sessions(pipeline: Pipeline) -> None:
    session           tags         requires                          description
 *  lint              fast, style                                    Check style.
 *  tests-3.11(api)                lint
-*  tests-3.12(api)                lint
+*  tests-3.12(api)
 *  coverage                       tests-3.11(api), tests-3.12(api)
    format
    tests(x='[red]')
@@ -142,9 +142,9 @@ def test_a_planned_job_explained(pipeline: Pipeline, planned: Callable[..., Plan
     """Why, who, how long, and the facts."""
     expected = """\
 lint
-  in the plan:      yes: default, required-by tests-3.11(api), required-by tests-3.12(api)
+  in the plan:      yes: default, required-by tests-3.11(api)
   requires:         nothing
-  required by:      tests-3.11(api), tests-3.12(api)
+  required by:      tests-3.11(api)
   estimate:         2.5s (its last green runs)
   arguments:        -k x
   description:      Check style.

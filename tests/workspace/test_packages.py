@@ -41,7 +41,7 @@ def test_a_single_project(tree: Tree) -> None:
 
     workspace = packages.load(root, Config())
 
-    assert workspace.packages == (Package(name="my-lib-core", path=".", requires_python=">= 3.10"),)
+    assert workspace.packages == (Package(name="my-lib-core", path=".", requires_python=">= 3.10", installable=False),)
     assert workspace.notes == ()
     assert workspace.lock is None
 

@@ -26,11 +26,13 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
         name: Normalised project name (PEP 503), or the directory's name where none is declared.
         path: Directory relative to the workspace root, POSIX separators; "." for the root itself.
         requires_python: The `requires-python` specifier as written, or None.
+        installable: False for a root that only holds the workspace together: it has no code of its own.
     """
 
     name: str
     path: str
     requires_python: str | None = None
+    installable: bool = True
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True, order=True):

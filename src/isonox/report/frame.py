@@ -59,13 +59,14 @@ def bar(part: float, width: int) -> str:
 
 
 def _header(progress: Progress, now: float, width: int) -> Text:
-    """Make the header; on a narrow terminal its last words go first."""
+    """Make the header; on a narrow terminal its last words go first. Nothing is forecast from guesses alone."""
     words = [
         (f"{progress.done}/{progress.total} done", "bold"),
         (f"{progress.red} red", "bold red" if progress.red else ""),
         (wording.stopwatch(now - progress.since), ""),
-        (f"about {wording.stopwatch(progress.rest(now))} left", ""),
     ]
+    if progress.guessed < len(progress.open):
+        words.append((f"about {wording.stopwatch(progress.rest(now))} left", ""))
     if progress.guessed:
         words.append((f"{wording.count(progress.guessed, 'job')} never timed", "dim"))
     line = Text()

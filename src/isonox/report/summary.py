@@ -36,12 +36,14 @@ def write(ended: RunEnded, console: Console) -> None:
     """Print the summary of a run that has just ended; characters that the stream can't encode are escaped."""
     width = console.width if console.is_terminal else max(console.width, _FILE_WIDTH)
     with console.capture() as captured:
+        if console.is_terminal:
+            console.line()  # below what the run itself has shown
         for part in render(of_run(ended), width):
             if isinstance(part, Table):
                 console.print(part, width=width, soft_wrap=False)
             else:
                 console.print(part, soft_wrap=True)
-    text = re.sub(r" +$", "", captured.get(), flags=re.MULTILINE)
+    text = re.sub(r" +((?:\x1b\[[0-9;]*m)*)$", r"\1", captured.get(), flags=re.MULTILINE)
     console.file.write(text.encode(console.encoding, "backslashreplace").decode(console.encoding))
     console.file.flush()
 

@@ -42,7 +42,7 @@ def packages(asked: bool | Sequence[str], *, session: str) -> tuple[Package, ...
     """
     found = workspace(root())
     if isinstance(asked, bool):
-        chosen = found.packages
+        chosen = tuple(package for package in found.packages if package.installable) or found.packages
     else:
         unknown = [name for name in asked if name not in found.by_name]
         if unknown:

@@ -87,6 +87,8 @@ def ask(session: Session, pins: Sequence[Pin], arguments: Sequence[str]) -> list
             failed += 1
             at = left.index(unanswered)
             left = left[:at] + (left[at + 1 :] if failed < _PATIENCE else [])  # those before it have an answer
+        if failed >= _PATIENCE and all(answer.skipped for answer in found.values()):
+            break  # it answers nothing
     rest = "not asked about: the advisory service had failed before"
     return [found.get(pin) or Answer(*pin, skipped=rest) for pin in pins]
 

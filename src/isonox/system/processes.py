@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Linux, <linux/prctl.h>: orphans of our descendants become our children instead of init's.
 _PR_SET_CHILD_SUBREAPER = 36
 
+#: Seconds between two looks at dying processes, and seconds after the first SIGKILL that nothing survives.
+_POLL, _KILLING = 0.02, 2.0
+
 
 def become_subreaper() -> None:
     """Keep daemonised grandchildren within reach (Linux; elsewhere nothing happens)."""
@@ -44,33 +47,31 @@ def signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> N
 def kill_tree(pid: int, *, grace: float, include_root: bool = True) -> None:
     """Terminate `pid` and everything below it, then kill what is left after `grace` seconds.
 
-    New processes may appear while old ones die, so the tree is read again until it is empty.
+    New processes may appear while old ones die, so the tree is read again until it is empty. Nobody is waited
+    for in the system's sense: whoever started a process still gets its exit code.
     """
-    family = descendants(pid)
+    family = set(descendants(pid))
     if include_root:
         with contextlib.suppress(psutil.Error):
-            family.append(psutil.Process(pid))
+            family.add(psutil.Process(pid))
     signal_all(family, signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=grace)
-    deadline = time.monotonic() + 2.0
-    while time.monotonic() < deadline:
-        for process in list(alive):
+    now = time.monotonic()
+    kill_from, give_up = now + grace, now + grace + _KILLING
+    while (living := [process for process in family if _is_alive(process)]) and time.monotonic() < give_up:
+        if time.monotonic() >= kill_from:
+            signal_all(living, signal.SIGKILL)
+        time.sleep(_POLL)
+        for process in living:
             with contextlib.suppress(psutil.Error):
-                alive.extend(process.children(recursive=True))
-        if include_root or alive:
-            alive.extend(descendants(pid))
-        living = [p for p in set(alive) if p.is_running() and not _is_zombie(p)]
-        if not living:
-            return
-        signal_all(living, signal.SIGKILL)
-        _, alive = psutil.wait_procs(living, timeout=0.2)
+                family.update(process.children(recursive=True))
+        family.update(descendants(pid))
 
 
-def _is_zombie(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
-        return True
+        return False
 
 
 def describe_exit(code: int) -> str:

@@ -44,7 +44,16 @@ def _package(root: Path, path: str, document: Document) -> Package:
         name=document.name or canonicalize_name(directory),
         path=path,
         requires_python=pythons.requires_python(document),
+        installable=_installable(path, document),
     )
+
+
+def _installable(path: str, document: Document) -> bool:
+    """Return whether there is something to install; for a root by uv's rule: `tool.uv.package`, else a build system."""
+    said = document.get("tool", "uv", "package")
+    if isinstance(said, bool):
+        return said
+    return path != "." or bool(document.table("build-system")) or bool(document.table("tool", "poetry"))
 
 
 def _shared_names(packages: Iterable[Package]) -> Iterator[str]:

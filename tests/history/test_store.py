@@ -1,0 +1,52 @@
+"""Durations of earlier runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from isonox.errors import StateError
+from isonox.history.store import WINDOW, History
+from isonox.model.record import Record
+from isonox.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def record(run: int, seconds: float, verdict: Verdict = Verdict.PASSED) -> Record:
+    """What `tests` did in a run."""
+    return Record(
+        isonox="1", run=f"r{run:03}", job="tests", stage="tests", verdict=verdict, started="", seconds=seconds
+    )
+
+
+def test_the_estimate_is_the_median_of_the_last_green_runs(tmp_path: Path) -> None:
+    """One slow run does not spoil it; red and old runs do not count."""
+    history = History.of(tmp_path)
+
+    history.add([record(0, 99.0)])
+    history.add([record(1 + number, float(number)) for number in range(WINDOW)])
+    history.add([record(50, 0.1, Verdict.FAILED), record(51, 0.0, Verdict.CANCELLED)])
+
+    assert {"tests": 2.0} == history.durations()
+
+
+def test_a_damaged_database_is_set_aside(tmp_path: Path) -> None:
+    """Estimates are worth no failure, and the old file is kept."""
+    history = History.of(tmp_path)
+    (tmp_path / ".isonox" / "history.db").write_bytes(b"this is no database at all, not in the least" * 50)
+
+    history.add([record(1, 3.0)])
+
+    assert {"tests": 3.0} == history.durations()
+    assert (tmp_path / ".isonox" / "history.damaged").exists()
+
+
+def test_a_database_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    """With the path."""
+    (tmp_path / "history.db").mkdir()
+
+    with pytest.raises(StateError, match=r"can't open .*history\.db"):
+        History(tmp_path / "history.db").durations()

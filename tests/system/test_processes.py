@@ -1,0 +1,58 @@
+"""Ending processes with all that they started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from isonox.system import processes
+
+
+def test_the_whole_tree_ends_even_if_it_ignores_sigterm() -> None:
+    """Children in groups of their own included."""
+    code = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "print('up', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    family = processes.descendants(process.pid)
+
+    processes.kill_tree(process.pid, grace=0.1)
+
+    assert -9 == process.wait(5)
+    process.stdout.close()
+    assert 1 == len(family)
+    assert [] == [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_process_that_is_gone_is_no_error() -> None:
+    """It may end while we look."""
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    process.wait()
+
+    processes.kill_tree(process.pid, grace=0)
+
+    assert [] == processes.descendants(process.pid)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(3, "exit 3"), (-9, "killed by signal 9 (SIGKILL; out of memory?)"), (-15, "killed by signal 15 (SIGTERM)")],
+)
+def test_exit_codes_in_words(code: int, words: str) -> None:
+    """Signals by name."""
+    assert words == processes.describe_exit(code)
+
+
+def test_the_cores_are_those_that_this_process_may_use() -> None:
+    """Not those of the machine."""
+    assert 1 <= processes.cpu_count() <= (os.cpu_count() or 1)
