@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: `.isonox/env/bin/python docs/generate_reference.py [--check]`.
+"""Write the reference pages from the code: `.isonox/env/bin/python -m docs.generate_reference [--check]`.
 
 What a page says stands in docstrings, signatures and structs of isonox; here is only how it is laid out, and a few
 sentences that no single object could carry. `--check` writes nothing and exits 4 where a page differs.
@@ -16,10 +16,8 @@ import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import docstrings
-import msgspec.inspect
-
 import isonox
+from docs import docstrings, markdown, structs
 from isonox import errors, stages
 from isonox.errors import ExitCode, IsonoxError
 from isonox.model import pipeline, plan, record, verdict, workspace
@@ -30,9 +28,13 @@ from isonox.verbs.table import VERBS
 from isonox.workspace import config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-HEADER = "<!-- Written by docs/generate_reference.py from the code. Change the code, then run that again. -->"
+    import msgspec
+
+HEADER = (
+    "<!-- Made from the code by `.isonox/env/bin/python -m docs.generate_reference`: change the code, not this. -->"
+)
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -42,7 +44,7 @@ MEANINGS = {
     ExitCode.JOB_FAILED: "A job is red, or `isonox doctor` found something broken.",
     ExitCode.USAGE: "The command line, the configuration, the noxfile, the lock, git or `.isonox/` is at fault.",
     ExitCode.NOTHING_SELECTED: "Everything that was asked for exists, but no session fits all of it.",
-    ExitCode.DRIFT: "A generated file differs from what would be written. `docs/generate_reference.py --check` "
+    ExitCode.DRIFT: "A generated file differs from what would be written. `docs.generate_reference --check` "
     "uses it; no verb of this version does.",
     ExitCode.SERVICE_UNHEALTHY: "Reserved: a service did not become healthy.",
     ExitCode.DEPLOY_ROLLED_BACK: "Reserved: a deployment failed and was rolled back.",
@@ -65,7 +67,9 @@ def main() -> int:
         differences = [line for name in sorted({*wanted, *found}) for line in _difference(name, found, wanted)]
         sys.stdout.writelines(differences)
         if differences:
-            sys.stderr.write(f"error: {folder} is not what the code says\nhint: python docs/generate_reference.py\n")
+            sys.stderr.write(
+                f"error: {folder} is not what the code says\nhint: .isonox/env/bin/python -m docs.generate_reference\n"
+            )
         return int(ExitCode.DRIFT if differences else ExitCode.OK)
     folder.mkdir(exist_ok=True)
     for name in found.keys() - wanted.keys():
@@ -102,7 +106,7 @@ names for most of them and hands on `ARGS`: `make ci ARGS="--only lint"`.
 Standard output is for data, standard error for talk. [Exit codes](exit-codes.md) have a page of their own.
 """
     alike = itertools.groupby(VERBS, key=lambda verb: verb.options if verb.takes_posargs else verb.name)
-    return _joined(intro, *(_verbs(tuple(verbs)) for _, verbs in alike))
+    return markdown.joined(intro, *(_verbs(tuple(verbs)) for _, verbs in alike))
 
 
 def _verbs(verbs: Sequence[Verb]) -> str:
@@ -113,10 +117,10 @@ def _verbs(verbs: Sequence[Verb]) -> str:
     said = [first.summary, first.description]
     if len(verbs) > 1:
         rows = [(f"`{verb.name}`", verb.summary, verb.description.partition(";")[0]) for verb in verbs]
-        said = [_table(("VERB", "", ""), rows), "What follows `--` is handed to the sessions."]
+        said = [markdown.table(("VERB", "", ""), rows), "What follows `--` is handed to the sessions."]
     options = [(_flag(option), option.help.text) for option in first.options]
     heading = f"## {', '.join(verb.name for verb in verbs)}"
-    return _joined(heading, _code(usage, "text"), *said, _table(("option", ""), options))
+    return markdown.joined(heading, markdown.code(usage, "text"), *said, markdown.table(("option", ""), options))
 
 
 def _flag(option: Option) -> str:
@@ -149,8 +153,14 @@ Where `packages` is not given, the packages are uv's workspace members; without 
     [tool.isonox.licenses]
     deny = ["GPL-3.0-only"]
     """
-    licences = ["## `[tool.isonox.licenses]`", docstrings.of(config.Licenses).summary, _fields(config.Licenses, _TOML)]
-    return _joined(intro, _code(inspect.cleandoc(example), "toml"), _fields(config.Config, _TOML), *licences)
+    licences = [
+        "## `[tool.isonox.licenses]`",
+        docstrings.of(config.Licenses).summary,
+        structs.fields(config.Licenses, structs.TOML),
+    ]
+    return markdown.joined(
+        intro, markdown.code(inspect.cleandoc(example), "toml"), structs.fields(config.Config, structs.TOML), *licences
+    )
 
 
 def _newest_minor() -> int:
@@ -173,16 +183,21 @@ record of another version.
         ("Pipeline", "`isonox plan --all --json`", pipeline.Pipeline),
         ("Workspace", "`isonox plan --packages --json`", workspace.Workspace),
     ]
+    facts = docstrings.of(isonox.session).sections["Args"]
     parts = [intro]
     described: set[type] = {record.Record, plan.Plan}
     for title, where, struct in sections:
-        parts += [f"## {title}", where, docstrings.of(struct).summary, _fields(struct, _JSON)]
-        for part in _parts(struct):
+        parts += [f"## {title}", where, docstrings.of(struct).summary, structs.fields(struct, structs.JSON)]
+        for part in structs.parts(struct):
             if part not in described:
                 described.add(part)
-                parts += [f"### {title}: {part.__name__}", docstrings.of(part).summary, _fields(part, _JSON)]
+                parts += [
+                    f"### {title}: {part.__name__}",
+                    docstrings.of(part).summary,
+                    structs.fields(part, structs.JSON, facts if part is pipeline.Facts else None),
+                ]
     words = ", ".join(f"`{word.value}`" + (" (green)" if word.green else "") for word in verdict.Verdict)
-    return _joined(*parts, "## Verdicts", f"{docstrings.of(verdict.Verdict).summary}\n\n{words}.")
+    return markdown.joined(*parts, "## Verdicts", f"{docstrings.of(verdict.Verdict).summary}\n\n{words}.")
 
 
 def _environment() -> str:
@@ -201,7 +216,7 @@ that nox was started in.
     if tuple(name for names in groups.values() for name in names) != environment.ALLOWED:
         raise ValueError("the source of environment.ALLOWED can't be read any more")
     lists = (f"## {title}\n\n" + ", ".join(f"`{name}`" for name in names) for title, names in groups.items())
-    return _joined(intro, *lists)
+    return markdown.joined(intro, *lists)
 
 
 def _allowed_groups() -> dict[str, list[str]]:
@@ -218,7 +233,7 @@ def _allowed_groups() -> dict[str, list[str]]:
 
 
 def _exit_codes() -> str:
-    codes = _table(("code", "name", "meaning"), [(str(int(c)), f"`{c.name}`", MEANINGS[c]) for c in ExitCode])
+    codes = markdown.table(("code", "name", "meaning"), [(str(int(c)), f"`{c.name}`", MEANINGS[c]) for c in ExitCode])
     tree = [
         (f"`{error.__name__}`", str(int(error.exit_code)), docstrings.of(error).summary)
         for error in vars(errors).values()
@@ -235,7 +250,7 @@ def _exit_codes() -> str:
 An error is one message on standard error: what happened and where, then a line `hint:` that says what to do. Inside of
 a session, an error fails that session, and is the reason in its record.
 
-{_table(("error", "code", "meaning"), tree)}
+{markdown.table(("error", "code", "meaning"), tree)}
 """
 
 
@@ -243,9 +258,10 @@ def _session() -> str:
     function: Any = isonox.session
     members = [(name, member) for name, member in vars(isonox.Session).items() if not name.startswith("_")]
     documented = [_member(name, member) for name, member in members if not isinstance(member, classmethod)]
-    return _joined(
+    return markdown.joined(
         "# Sessions",
         "What a noxfile declares with `isonox.session`, and what its function gets as `isonox.Session`.",
+        "`inputs`, `cache` and `permissions` are kept with the session, but used by nothing in this version.",
         "## isonox.session",
         _function("isonox.session", function),
         "## isonox.Session",
@@ -258,8 +274,13 @@ def _member(name: str, member: Any) -> str:
     if isinstance(member, property):
         kind = inspect.signature(member.fget or _session).return_annotation
         docstring = docstrings.of(member)
-        parts = [f"### {name}", _code(f"session.{name}: {kind}", "python"), docstring.summary, docstring.description]
-        return _joined(*parts)
+        parts = [
+            f"### {name}",
+            markdown.code(f"session.{name}: {kind}", "python"),
+            docstring.summary,
+            docstring.description,
+        ]
+        return markdown.joined(*parts)
     return f"### {name}\n\n{_function(f'session.{name}', member)}"
 
 
@@ -272,7 +293,7 @@ The tools come from a dependency group of the root's `pyproject.toml`, at the ve
 Every stage also takes these options of [`isonox.session`](session.md#isonoxsession): """
     shared = ", ".join(f"`{name}`" for name in inspect.get_annotations(_stage_options()))
     parts = [f"## {name}\n\n{_function(f'stages.{name}', getattr(stages, name))}" for name in stages.__all__]
-    return _joined(f"{intro}{shared}.", *parts)
+    return markdown.joined(f"{intro}{shared}.", *parts)
 
 
 def _stage_options() -> type:
@@ -286,15 +307,15 @@ def _function(name: str, function: Any) -> str:
     documented = docstrings.of(function)
     whole = (typing.get_overloads(function) or [function])[-1]  # the longest one comes last
     parameters = {*inspect.signature(whole).parameters, "nox_arguments"}
-    parts = [_code(_signature(name, whole), "python"), documented.summary, documented.description]
+    parts = [markdown.code(_signature(name, whole), "python"), documented.summary, documented.description]
     for section, entries in documented.sections.items():
         heading = {"Args": "argument", "Raises": "raises", "Returns": "returns"}[section]
         if section == "Returns":
             parts.append(f"Returns: {entries['']}")
         else:
             shown = entries.items() if section == "Raises" else ((n, t) for n, t in entries.items() if n in parameters)
-            parts.append(_table((heading, ""), [(f"`{entry}`", text) for entry, text in shown]))
-    return _joined(*parts)
+            parts.append(markdown.table((heading, ""), [(f"`{entry}`", text) for entry, text in shown]))
+    return markdown.joined(*parts)
 
 
 #: What stands before a parameter's name.
@@ -316,109 +337,6 @@ def _signature(name: str, function: Any) -> str:
         lines.append(f"{star}{parameter.name}: {parameter.annotation}{default}")
     inside = "".join(f"    {line},\n" for line in lines)
     return f"{name}(\n{inside})" if inside else f"{name}()"
-
-
-#: Words for types, by format.
-_JSON = {"list": "array of", "dict": "object of", "struct": "object", "none": "null"}
-_TOML = {"list": "list of", "dict": "table of", "struct": "table", "none": "absent"}
-
-
-def _fields(struct: type[msgspec.Struct], words: Mapping[str, str]) -> str:
-    """Return a table of a struct's fields; what its docstring does not say, a nested struct's own docstring does."""
-    said = docstrings.of(isonox.session).sections["Args"] if struct is pipeline.Facts else {}
-    said = said | docstrings.of(struct).attributes
-    rows = []
-    for field in _struct(struct).fields:
-        text = said.get(field.name, "") or next((docstrings.of(part).summary for part in _structs(field.type)), "")
-        rows.append((f"`{field.encode_name}`", _kind(field.type, words), _default(field, words), text))
-    return _table(("key" if words is _TOML else "field", "type", "default", "meaning"), rows)
-
-
-def _struct(struct: type[msgspec.Struct]) -> msgspec.inspect.StructType:
-    found = msgspec.inspect.type_info(struct)
-    assert isinstance(found, msgspec.inspect.StructType)  # noqa: S101 - for the type checker
-    return found
-
-
-def _kind(kind: msgspec.inspect.Type, words: Mapping[str, str]) -> str:  # noqa: PLR0911 - one a type
-    """Say a type in the words of JSON or TOML."""
-    match kind:
-        case msgspec.inspect.UnionType():
-            return " or ".join(_kind(one, words) for one in kind.types)
-        case msgspec.inspect.VarTupleType():
-            return f"{words['list']} {_kind(kind.item_type, words)}"
-        case msgspec.inspect.DictType():
-            return f"{words['dict']} {_kind(kind.value_type, words)} by name"
-        case msgspec.inspect.StructType():
-            return f"{words['struct']} {kind.cls.__name__}"
-        case msgspec.inspect.EnumType():
-            return kind.cls.__name__
-        case msgspec.inspect.LiteralType():
-            return " or ".join(f'`"{value}"`' for value in sorted(map(str, kind.values)))
-        case msgspec.inspect.NoneType():
-            return words["none"]
-        case _:
-            return _PLAIN[type(kind)]
-
-
-_PLAIN: dict[type[msgspec.inspect.Type], str] = {
-    msgspec.inspect.StrType: "string",
-    msgspec.inspect.BoolType: "boolean",
-    msgspec.inspect.IntType: "integer",
-    msgspec.inspect.FloatType: "number",
-}
-
-
-def _default(field: msgspec.inspect.Field, words: Mapping[str, str]) -> str:
-    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory
-    match value:
-        case msgspec.NODEFAULT:
-            return ""
-        case None:
-            return words["none"]
-        case tuple() | str() | bool() | int() | float():
-            return f"`{msgspec.json.encode(value).decode()}`"
-        case _:
-            return "empty"
-
-
-def _structs(kind: msgspec.inspect.Type) -> Iterator[type]:
-    """Yield the structs and enumerations that a type is made of, itself included."""
-    match kind:
-        case msgspec.inspect.StructType() | msgspec.inspect.EnumType():
-            yield kind.cls
-        case msgspec.inspect.VarTupleType():
-            yield from _structs(kind.item_type)
-        case msgspec.inspect.DictType():
-            yield from _structs(kind.value_type)
-        case msgspec.inspect.UnionType():
-            for one in kind.types:
-                yield from _structs(one)
-
-
-def _parts(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
-    """Yield the structs inside of a struct, outermost first."""
-    for field in _struct(struct).fields:
-        for part in _structs(field.type):
-            if issubclass(part, msgspec.Struct):
-                yield part
-                yield from _parts(part)
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [" | ".join(cell.replace("|", r"\|") for cell in row) for row in rows]
-    if not lines:
-        return ""
-    return "\n".join(f"| {line} |" for line in [" | ".join(headings), " | ".join("---" for _ in headings), *lines])
-
-
-def _joined(*parts: str) -> str:
-    """Put paragraphs below each other; empty ones are left out."""
-    return "\n\n".join(part.strip() for part in parts if part.strip())
-
-
-def _code(text: str, language: str) -> str:
-    return f"```{language}\n{text}\n```"
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: list[str]) -> ExitCode:
+    _refuse_undecodable(arguments)
     before, posargs = _split(arguments)
     if not before and not posargs:
         parser().print_help(sys.stderr)
@@ -64,6 +65,15 @@ def _run(arguments: list[str]) -> ExitCode:
     if takes_posargs:
         parsed["posargs"] = posargs
     return function(**parsed)
+
+
+def _refuse_undecodable(arguments: list[str]) -> None:
+    """Plans and records are JSON, which has no place for bytes that are no text."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"the argument {argument!r} is not valid UTF-8") from error
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -16,8 +16,8 @@ OUTER = {
     "DATABASE_URL": "postgres://stray",
     "CI": "true",
     "PYTHONPATH": "/somewhere",
-    "PIP_INDEX_URL": "https://user:password@index.example.org/simple",
-    "UV_INDEX_COMPANY_PASSWORD": "hush",
+    "PIP_INDEX_URL": "https://user:password@index.example.org/simple",  # pragma: allowlist secret
+    "UV_INDEX_COMPANY_PASSWORD": "hush",  # pragma: allowlist secret
     "https_proxy": "http://proxy:3128",
     "SSL_CERT_FILE": "/ca.pem",
     "TOKEN": "t0ken",

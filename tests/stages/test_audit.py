@@ -17,7 +17,7 @@ from isonox.model.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.stages.conftest import MakeRepository, Repository
+    from tests.conftest import MakeRepository, Repository
 
 
 @dataclass

@@ -13,7 +13,7 @@ from isonox.stages import wheels
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.stages.conftest import MakeRepository
+    from tests.conftest import MakeRepository
 
 NOXFILE = {"noxfile.py": "from isonox import stages\n\nstages.build()\n"}
 
@@ -28,7 +28,8 @@ def test_a_good_project_is_kept_and_a_broken_wheel_is_red(repository: MakeReposi
     assert run.record.verdict is Verdict.PASSED, run.output
     assert run.record.artifacts == ("build/dist/till-1.0-py3-none-any.whl", "build/dist/till-1.0.tar.gz")
     assert any(
-        note.startswith("tracked files that till-1.0.tar.gz lacks: .gitignore, docs/ (2)") for note in run.record.notes
+        note.startswith("tracked files that till-1.0.tar.gz lacks: docs/ (2), mkdocs.yml, noxfile.py")
+        for note in run.record.notes
     )
     assert not any("is not in the lock" in note for note in run.record.notes)
     assert any("till-1.0-py3-none-any.whl: 2 KiB, 6 files" in note for note in run.record.notes)

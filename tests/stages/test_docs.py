@@ -14,7 +14,7 @@ from isonox.stages import links
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.stages.conftest import MakeRepository
+    from tests.conftest import MakeRepository
 
 
 def _noxfile(options: str = "") -> dict[str, str]:

@@ -12,7 +12,7 @@ from isonox.errors import ConfigurationError
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from tests.stages.conftest import MakeRepository
+    from tests.conftest import MakeRepository
 
 TOKEN = 'TOKEN = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"\n'  # pragma: allowlist secret
 WORKFLOW = """\

@@ -67,7 +67,7 @@ def test_an_interpreter_that_was_replaced_is_asked_again(tmp_path: Path, monkeyp
 
 
 def test_shims_are_no_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pyenv's and asdf's shims exist for versions that are not selected, and fail."""
+    """Pyenv's and asdf's shims exist for versions that are not selected, and fail."""
     shim = script(tmp_path / "shims" / f"python{MINOR}", f"echo CPython {platform.python_version()}")
     monkeypatch.setenv("PATH", str(shim.parent))
 

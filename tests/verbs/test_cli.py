@@ -71,6 +71,7 @@ def test_every_verb_has_help_that_reads_well(made: Repository) -> None:
         (["doctor", "--", "x"], "takes nothing after `--`"),
         (["plan", "--explain", "testz"], "unknown job 'testz' (did you mean 'tests'?)"),
         (["docs"], "no stage 'docs'"),
+        (["ci", "--", "\udcff"], "is not valid UTF-8"),
     ],
 )
 def test_wrong_words_are_explained(made: Repository, arguments: list[str], message: str) -> None:
@@ -198,3 +199,24 @@ def test_version_and_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("isonox ")
     assert ExitCode.USAGE == cli.main([])
     assert "verbs:" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_changes_no_verdict(made: Repository) -> None:
+    """`isonox ci | true` with a red job is red."""
+    made.write({"noxfile.py": "import nox\n@nox.session(python=False)\ndef a(session): session.error('red')\n"})
+    for arguments in (["ci"], ["ci", "--json"]):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "isonox", *arguments],
+            cwd=made.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        process.stdout.close()
+        said = process.stderr.read() if process.stderr else b""
+
+        assert ExitCode.JOB_FAILED == process.wait(30), said
+        assert b"Traceback" not in said
+        assert b"BrokenPipe" not in said
+        if process.stderr:
+            process.stderr.close()

@@ -105,7 +105,7 @@ def test_lines_for_every_kind_of_source(copied: Copied) -> None:
 
     pinned = lock.requirements(environment=environment_for("3.12.1"), include_project=True)
 
-    commit = "115e818389baa6fc92dd197eeaa16b51b824d80d"
+    commit = "115e818389baa6fc92dd197eeaa16b51b824d80d"  # pragma: allowlist secret
     assert [pin.line().split(" --hash=sha256:")[0] for pin in pinned] == [
         "click @ https://example.invalid/files/click-8.5.1-py3-none-any.whl",
         "./vendor/copied",

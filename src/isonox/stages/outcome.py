@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from isonox.sessions.active import ActiveJob
     from isonox.sessions.session import Session
 
+#: Exit codes of every platform that a tool may use on purpose, and signals.
+_ANY_CODE = range(-128, 256)
+
 
 class Outcome(NamedTuple):
     """How a command ended.
@@ -41,10 +44,19 @@ class Outcome(NamedTuple):
         return processes.describe_exit(self.code)
 
 
-def run(session: Session, *argv: str, env: Mapping[str, str] | None = None, external: bool = False) -> Outcome:
+def run(
+    session: Session, *argv: str, env: Mapping[str, str] | None = None, external: bool = False, shown: str = ""
+) -> Outcome:
     """Run a command of the session's environment to its end; a failure is returned, not raised.
 
-    Nox's own `session.run` either shows the output or returns it. With `external`, the program may be another's.
+    Nox's own `session.run` either shows the output or returns it.
+
+    Args:
+        session: The running session.
+        argv: The command.
+        env: Variables beside those of the session.
+        external: The program may be one from outside of the session's environment.
+        shown: What the log says instead of the command, where that is hundreds of files long.
 
     Raises:
         CommandFailed: The program does not exist.
@@ -54,9 +66,20 @@ def run(session: Session, *argv: str, env: Mapping[str, str] | None = None, exte
     lines: list[str] = []
     pump = threading.Thread(target=_pump, args=(job, reading, sys.stdout, lines), daemon=True)
     pump.start()
+    if shown:
+        session.log(shown)
     code = 0
     try:
-        session.run(*argv, env=env, stdout=writing, stderr=subprocess.STDOUT, external=external or "error")
+        session.run(
+            *argv,
+            env=env,
+            stdout=writing,
+            stderr=subprocess.STDOUT,
+            external=external or "error",
+            log=not shown,
+            success_codes=_ANY_CODE if shown else None,  # nox prints the whole command where one fails
+        )
+        code = job.commands[-1].exit_code or 0
     except CommandFailed as error:
         if error.return_code is None:
             raise

@@ -123,7 +123,7 @@ def _bandit(session: Session, files: Sequence[str], severity: Severity) -> str:
     argv += ["--ini", ".bandit"] if (session.root / ".bandit").is_file() else []
     findings = skipped = lines = 0
     for batch in _batches(sources):
-        done = outcome.run(session, *argv, *(f"./{name}" for name in batch))
+        done = outcome.run(session, *argv, *batch, shown=f"{' '.join(argv)} ... ({len(batch)} files)")
         found = outcome.report_findings(session, "bandit", done.output, _BANDIT_FINDING)
         if done.failed and not found:
             return f"it stopped with {done}"
@@ -149,7 +149,7 @@ def _detect_secrets(session: Session, files: Sequence[str], _severity: Severity)
         argv += ["--baseline", copy]
     total = 0
     for batch in _batches([name for name in files if name != BASELINE]):
-        done = outcome.run(session, *argv, "--", *batch)
+        done = outcome.run(session, *argv, "--", *batch, shown=f"{' '.join(argv)} ... ({len(batch)} files)")
         found = outcome.report_findings(session, "detect-secrets", done.output, _SECRET)
         if done.code == _BASELINE_UPDATED and not found:
             session.note(f"{BASELINE} is behind the code: detect-secrets scan --baseline {BASELINE}")

@@ -6,8 +6,8 @@ from __future__ import annotations
 import shlex
 import shutil
 from contextlib import nullcontext
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
-from xml.sax.saxutils import escape
 
 import junitparser
 
@@ -156,7 +156,7 @@ def _redact(report: Path) -> None:
         return
     text = report.read_text(encoding="utf-8", errors="replace")
     for secret in job.secrets:
-        text = text.replace(escape(secret), "***").replace(escape(secret, {'"': "&quot;"}), "***")
+        text = text.replace(written := escape(secret, quote=False), "***").replace(written.replace('"', "&quot;"), "***")
     report.write_text(job.redact(text), encoding="utf-8")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
 #: CSI, OSC and other escape sequences (ECMA-48), and control characters other than tab and newline.
@@ -45,9 +48,20 @@ def _console(stream: TextIO) -> Console:
 
 
 def write_data(text: str) -> None:
-    """Write data to standard output, as it is, with a newline at the end."""
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-    sys.stdout.flush()
+    """Write data to standard output, as it is, with a newline at the end; see `reader_may_leave`."""
+    with reader_may_leave():
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Let the reader of standard output go (`isonox plan | head`): what is left unsaid changes no exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def in_ci() -> bool:

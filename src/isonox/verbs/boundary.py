@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -26,9 +25,6 @@ def guarded(call: Callable[[], ExitCode]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone: `isonox plan | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.OK)
     except Exception:  # noqa: BLE001 - the boundary: whatever is left is our fault, and is said so
         traceback.print_exc()
         sys.stderr.write(f"error: this is a bug in isonox {own_version()}; please report it: {_ISSUES}\n")

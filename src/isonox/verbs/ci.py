@@ -88,7 +88,8 @@ def run(selection: Selection, *, jobs: int | None, fail_fast: bool, json: bool) 
     if json:
         terminal.write_data(run_document(ended).decode())
     else:
-        summary.write(ended, terminal.stdout())
+        with terminal.reader_may_leave():
+            summary.write(ended, terminal.stdout())
     for problem in loop.problems:
         sys.stderr.write(f"error: {problem}\n")
     return _exit_code(ended, problems=bool(loop.problems))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from isonox.errors import ExitCode, UsageError, did_you_mean
+from isonox.errors import ExitCode
 from isonox.model.plan import Selection
 from isonox.report import plan_view
 from isonox.system import processes, terminal
@@ -51,9 +51,6 @@ def plan(  # noqa: PLR0913 - the options of the verb
     )
     made = checkout.plan(selection)
     if explain is not None:
-        if explain not in checkout.pipeline.by_id:
-            known = checkout.pipeline.by_id
-            raise UsageError(f"unknown job {explain!r}{did_you_mean(explain, known)}", hint="isonox plan --all")
         terminal.write_data(plan_view.explain(made, checkout.pipeline, explain))
     elif json:
         terminal.write_data(_json(made))
