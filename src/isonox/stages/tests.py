@@ -156,7 +156,8 @@ def _redact(report: Path) -> None:
         return
     text = report.read_text(encoding="utf-8", errors="replace")
     for secret in job.secrets:
-        text = text.replace(written := escape(secret, quote=False), "***").replace(written.replace('"', "&quot;"), "***")
+        written = escape(secret, quote=False)  # as in text; in attributes quotes are escaped too
+        text = text.replace(written, "***").replace(written.replace('"', "&quot;"), "***")
     report.write_text(job.redact(text), encoding="utf-8")
 
 
