@@ -140,7 +140,8 @@ def picture(lines: Sequence[str], *, title: str) -> str:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for line in lines:
         console.print(Text.from_ansi(line), overflow="fold")
-    return console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="terminal")
+    drawn = console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="terminal")
+    return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ import contextlib
 import functools
 import logging
 import os
-import platform
-import shutil
 import signal
 import threading
 from pathlib import Path
@@ -24,29 +22,19 @@ import nox.virtualenv
 from nox.sessions import Result, SessionRunner, Status
 
 from isonox.errors import IsonoxError
-from isonox.model.pipeline import PLAIN, Facts
-from isonox.model.record import Environment, Interpreter, Notification, Platform, Record
-from isonox.model.verdict import Verdict
-from isonox.sessions import commands, environment, interpreter, project
+from isonox.model.record import Notification
+from isonox.sessions import commands, environment, interpreter, project, recording
 from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
 from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
-from isonox.system import clock, files, git, processes, terminal
-from isonox.system.version import own_version
+from isonox.system import clock, files, processes, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: Set by `isonox ci` for its children: the folder of the run.
 RUN_VARIABLE = "ISONOX_RUN_DIRECTORY"
-
-_VERDICTS = {
-    Status.SUCCESS: Verdict.PASSED,
-    Status.FAILED: Verdict.FAILED,
-    Status.ABORTED: Verdict.FAILED,
-    Status.SKIPPED: Verdict.WAIVED,
-}
 
 
 def install() -> None:
@@ -61,16 +49,6 @@ def install() -> None:
 
     vars(execute)["__isonox__"] = True
     setattr(SessionRunner, "execute", execute)  # noqa: B010 - mypy refuses to see a method replaced
-
-
-def job_id(runner: SessionRunner) -> str:
-    """Return nox's full signature: the longest one is unambiguous (`tests-3.12(api)`)."""
-    return max(runner.signatures, key=len) if runner.signatures else runner.name
-
-
-def facts_of(runner: SessionRunner) -> Facts:
-    """Return the facts that the noxfile declared for this session."""
-    return getattr(runner.func, "__isonox__", None) or PLAIN
 
 
 @functools.cache
@@ -100,6 +78,8 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
         try:
             with _surroundings(runner, job, outer, seen):
                 result = original(runner)
+        except IsonoxError as error:
+            result = Result(runner, Status.FAILED, reason=str(error))
         except _TimeUp:
             result = Result(runner, Status.FAILED, reason=f"timed out after {job.facts.timeout_minutes:g} min")
             logging.getLogger("nox").error("Session %s %s", job.id, result.reason)  # noqa: TRY400 - no traceback of ours
@@ -108,9 +88,9 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
         ACTIVE.reset(token)
         seconds = clock.monotonic() - clock_start
         try:
-            _keep_artifacts(job)
+            recording.keep_artifacts(job)
             when = clock.timestamp(started)
-            job.run.write_record(_record(runner, job, result, outer, seen, started=when, seconds=seconds))
+            job.run.write_record(recording.record_of(runner, job, result, outer, seen, started=when, seconds=seconds))
         except IsonoxError as error:
             if result is not None:
                 result = Result(runner, Status.FAILED, reason=str(error), duration=seconds)
@@ -119,9 +99,9 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
 
 
 def _job(runner: SessionRunner, root: Path) -> ActiveJob:
-    facts = facts_of(runner)
+    facts = recording.facts_of(runner)
     return ActiveJob(
-        id=job_id(runner),
+        id=recording.job_id(runner),
         root=root,
         run=run_directory(root),
         facts=facts,
@@ -193,7 +173,7 @@ def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = No
         if target in (runner, runner.name) or target in runner.signatures:
             job = commands.active_job()
             arguments = None if posargs is None else tuple(str(arg) for arg in posargs)
-            job.notified.append(Notification(session=job_id(runner), posargs=arguments))
+            job.notified.append(Notification(session=recording.job_id(runner), posargs=arguments))
             return
     raise ValueError(f"Session {target} not found.")
 
@@ -279,92 +259,3 @@ def _name(process: Any) -> str:
     with contextlib.suppress(Exception):  # the process may be gone by now
         return str(process.name())
     return "unknown"
-
-
-def _record(  # noqa: PLR0913 - everything that is known about the job
-    runner: SessionRunner,
-    job: ActiveJob,
-    result: Result | None,
-    outer: dict[str, str],
-    seen: dict[str, Any],
-    *,
-    started: str,
-    seconds: float,
-) -> Record:
-    head = _head(job.root)
-    verdict, reason = _verdict(job, result)
-    return Record(
-        isonox=own_version(),
-        run=job.run.id,
-        job=job.id,
-        stage=runner.name,
-        verdict=verdict,
-        reason=job.redact(reason),
-        commit=head.commit,
-        dirty=head.dirty,
-        package=package_of(runner),
-        posargs=tuple(job.redact(str(arg)) for arg in runner.posargs),
-        required=job.facts.required,
-        started=started,
-        seconds=round(seconds, 3),
-        interpreter=seen.get("interpreter") or Interpreter(asked=_asked(runner)),
-        platform=Platform(system=platform.system(), release=platform.release(), machine=platform.machine()),
-        environment=_environment(job, outer),
-        commands=tuple(job.commands),
-        distributions=seen.get("distributions", {}),
-        tests=job.tests,
-        coverage_percent=job.coverage_percent,
-        findings=tuple(job.findings),
-        notified=tuple(job.notified),
-        artifacts=_artifacts(job),
-        notes=tuple(job.notes),
-    )
-
-
-def _verdict(job: ActiveJob, result: Result | None) -> tuple[Verdict, str]:
-    if result is None:
-        return Verdict.CANCELLED, "interrupted"
-    if job.timed_out and not result:
-        return Verdict.TIMED_OUT, result.reason or ""
-    return _VERDICTS[result.status], result.reason or ""
-
-
-def _environment(job: ActiveJob, outer: dict[str, str]) -> Environment:
-    return environment.describe(outer, job.facts, extra=job.config.pass_env)
-
-
-def _asked(runner: SessionRunner) -> str | None:
-    python = runner.func.python
-    return python if isinstance(python, str) else None
-
-
-def package_of(runner: SessionRunner) -> str | None:
-    """Return the name of the package that a per-package session is for."""
-    call_spec = getattr(runner.func, "call_spec", {})
-    return call_spec["package"].name if facts_of(runner).per_package else None
-
-
-def _head(root: Path) -> git.Head:
-    try:
-        return git.head(root)
-    except IsonoxError:
-        return git.Head(commit=None, branch=None, dirty=True, shallow=False)
-
-
-def _keep_artifacts(job: ActiveJob) -> None:
-    """Copy the files that the session declared as artifacts into the run's folder."""
-    for pattern in job.facts.artifacts:
-        for path in sorted(job.root.glob(pattern)):
-            if path.is_file():
-                target = job.run.artifacts_path(job.id) / path.relative_to(job.root)
-                files.make_directory(target.parent)
-                try:
-                    shutil.copy2(path, target)
-                except OSError as error:
-                    raise files.state_error(error, f"can't keep the artifact {path}") from error
-
-
-def _artifacts(job: ActiveJob) -> tuple[str, ...]:
-    folder = job.run.artifacts_path(job.id)
-    base = folder.parent
-    return tuple(sorted(path.relative_to(base).as_posix() for path in folder.rglob("*") if path.is_file()))

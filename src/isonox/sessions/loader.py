@@ -18,7 +18,7 @@ from nox._options import NoxfileOptions, options
 
 from isonox.errors import ConfigurationError, NoxfileError, did_you_mean
 from isonox.model.pipeline import Pipeline, Session
-from isonox.sessions import hook
+from isonox.sessions import recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -163,19 +163,19 @@ def _pipeline(manifest: Manifest, default: set[SessionRunner], noxfile: str) -> 
     names: dict[str, list[str]] = {}
     for runner in runners:
         for name in {runner.name, *runner.signatures}:
-            names.setdefault(name, []).append(hook.job_id(runner))
+            names.setdefault(name, []).append(recording.job_id(runner))
     return Pipeline.validated((_session(runner, runner in default, names) for runner in runners), noxfile=noxfile)
 
 
 def _session(runner: SessionRunner, default: bool, names: Mapping[str, list[str]]) -> Session:  # noqa: FBT001
-    facts = hook.facts_of(runner)
-    identity = hook.job_id(runner)
+    facts = recording.facts_of(runner)
+    identity = recording.job_id(runner)
     return Session(
         id=identity,
         stage=runner.name,
         signatures=tuple(dict.fromkeys((*runner.signatures, runner.name))),
         python=runner.func.python if isinstance(runner.func.python, str) else None,
-        package=hook.package_of(runner),
+        package=recording.package_of(runner),
         tags=tuple(runner.tags),
         requires=_requires(runner, identity, names),
         default=default,

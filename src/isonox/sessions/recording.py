@@ -1,0 +1,127 @@
+"""What is known about a session, and the record that it becomes."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from nox.sessions import Status
+
+from isonox.errors import IsonoxError
+from isonox.model.pipeline import PLAIN, Facts
+from isonox.model.record import Interpreter, Platform, Record
+from isonox.model.verdict import Verdict
+from isonox.sessions import environment
+from isonox.system import files, git
+from isonox.system.version import own_version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nox.sessions import Result, SessionRunner
+
+    from isonox.sessions.active import ActiveJob
+
+_VERDICTS = {
+    Status.SUCCESS: Verdict.PASSED,
+    Status.FAILED: Verdict.FAILED,
+    Status.ABORTED: Verdict.FAILED,
+    Status.SKIPPED: Verdict.WAIVED,
+}
+
+
+def job_id(runner: SessionRunner) -> str:
+    """Return nox's full signature: the longest one is unambiguous (`tests-3.12(api)`)."""
+    return max(runner.signatures, key=len) if runner.signatures else runner.name
+
+
+def facts_of(runner: SessionRunner) -> Facts:
+    """Return the facts that the noxfile declared for this session."""
+    return getattr(runner.func, "__isonox__", None) or PLAIN
+
+
+def package_of(runner: SessionRunner) -> str | None:
+    """Return the name of the package that a per-package session is for."""
+    call_spec = getattr(runner.func, "call_spec", {})
+    return call_spec["package"].name if facts_of(runner).per_package else None
+
+
+def record_of(  # noqa: PLR0913 - everything that is known about the job
+    runner: SessionRunner,
+    job: ActiveJob,
+    result: Result | None,
+    outer: dict[str, str],
+    seen: dict[str, Any],
+    *,
+    started: str,
+    seconds: float,
+) -> Record:
+    """Return the record of a session that has ended; `result` is None where it was interrupted."""
+    head = _head(job.root)
+    verdict, reason = _verdict(job, result)
+    return Record(
+        isonox=own_version(),
+        run=job.run.id,
+        job=job.id,
+        stage=runner.name,
+        verdict=verdict,
+        reason=job.redact(reason),
+        commit=head.commit,
+        dirty=head.dirty,
+        package=package_of(runner),
+        posargs=tuple(job.redact(str(arg)) for arg in runner.posargs),
+        required=job.facts.required,
+        started=started,
+        seconds=round(seconds, 3),
+        interpreter=seen.get("interpreter") or Interpreter(asked=_asked(runner)),
+        platform=Platform(system=platform.system(), release=platform.release(), machine=platform.machine()),
+        environment=environment.describe(outer, job.facts, extra=job.config.pass_env),
+        commands=tuple(job.commands),
+        distributions=seen.get("distributions", {}),
+        tests=job.tests,
+        coverage_percent=job.coverage_percent,
+        findings=tuple(job.findings),
+        notified=tuple(job.notified),
+        artifacts=_kept(job),
+        notes=tuple(job.notes),
+    )
+
+
+def _verdict(job: ActiveJob, result: Result | None) -> tuple[Verdict, str]:
+    if result is None:
+        return Verdict.CANCELLED, "interrupted"
+    if job.timed_out and not result:
+        return Verdict.TIMED_OUT, result.reason or ""
+    return _VERDICTS[result.status], result.reason or ""
+
+
+def _asked(runner: SessionRunner) -> str | None:
+    python = runner.func.python
+    return python if isinstance(python, str) else None
+
+
+def _head(root: Path) -> git.Head:
+    try:
+        return git.head(root)
+    except IsonoxError:
+        return git.Head(commit=None, branch=None, dirty=True, shallow=False)
+
+
+def keep_artifacts(job: ActiveJob) -> None:
+    """Copy the files that the session declared as artifacts into the run's folder."""
+    for pattern in job.facts.artifacts:
+        for path in sorted(job.root.glob(pattern)):
+            if path.is_file():
+                target = job.run.artifacts_path(job.id) / path.relative_to(job.root)
+                files.make_directory(target.parent)
+                try:
+                    shutil.copy2(path, target)
+                except OSError as error:
+                    raise files.state_error(error, f"can't keep the artifact {path}") from error
+
+
+def _kept(job: ActiveJob) -> tuple[str, ...]:
+    folder = job.run.artifacts_path(job.id)
+    base = folder.parent
+    return tuple(sorted(path.relative_to(base).as_posix() for path in folder.rglob("*") if path.is_file()))
