@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isonox.errors import ConfigurationError
-from isonox.sessions import hook
+from isonox.sessions import recording
 from isonox.sessions.run_directory import RunDirectory
 from isonox.stages.options import pyproject
 
@@ -145,7 +145,7 @@ def jobs(session: Session, requires: Sequence[str]) -> list[Job]:
     planned = {job.id for job in run.read_plan().jobs} if run.plan_path.exists() else set()
     found = []
     for runner, _ in session._runner.manifest.list_all_sessions():  # noqa: SLF001 - nox's only list of all sessions
-        job, marked = hook.job_id(runner), is_marked(runner.func)
+        job, marked = recording.job_id(runner), is_marked(runner.func)
         asked = {runner.name, *runner.signatures} & set(requires) if requires else marked
         if asked and job in {*present, *planned}:
             record = present.get(job)
