@@ -20,7 +20,7 @@ def test_before_the_first_commit(tmp_path: Path) -> None:
     """A new repository has a branch and no commit."""
     subprocess.run(["git", "init", "--quiet", "--initial-branch=trunk"], cwd=tmp_path, check=True)
 
-    assert git.Head(commit=None, branch="trunk", dirty=False, shallow=False) == git.head(tmp_path)
+    assert git.Head(commit=None, branch="trunk", dirty=False) == git.head(tmp_path)
     assert tmp_path.resolve() == git.find_root(tmp_path).resolve()
 
 

@@ -105,7 +105,7 @@ def _head(root: Path) -> git.Head:
     try:
         return git.head(root)
     except IsonoxError:
-        return git.Head(commit=None, branch=None, dirty=True, shallow=False)
+        return git.Head(commit=None, branch=None, dirty=True)
 
 
 def keep_artifacts(job: ActiveJob) -> None:

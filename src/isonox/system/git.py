@@ -17,13 +17,11 @@ class Head(NamedTuple):
         commit: Full hash, or None before the first commit.
         branch: Branch name, or None where HEAD is detached.
         dirty: Whether tracked files differ or untracked files exist.
-        shallow: Whether history is cut off.
     """
 
     commit: str | None
     branch: str | None
     dirty: bool
-    shallow: bool
 
 
 def run(root: Path, *arguments: str) -> str:
@@ -75,7 +73,7 @@ def tracked(root: Path, *patterns: str) -> tuple[str, ...]:
 
 
 def head(root: Path) -> Head:
-    """Return what is checked out; works detached, shallow, and before the first commit."""
+    """Return what is checked out; works detached and before the first commit."""
     commit: str | None = None
     branch: str | None = None
     dirty = False
@@ -88,5 +86,9 @@ def head(root: Path) -> Head:
             branch = None if name == "(detached)" else name
         elif not line.startswith("#"):
             dirty = True
-    shallow = run(root, "rev-parse", "--is-shallow-repository").strip() == "true"
-    return Head(commit=commit, branch=branch, dirty=dirty, shallow=shallow)
+    return Head(commit=commit, branch=branch, dirty=dirty)
+
+
+def is_shallow(root: Path) -> bool:
+    """Return whether history is cut off."""
+    return run(root, "rev-parse", "--is-shallow-repository").strip() == "true"

@@ -135,7 +135,7 @@ def _git(checkout: Checkout) -> Iterator[Check]:
     where = head.branch or "detached HEAD"
     commit = head.commit[:12] if head.commit else "no commit yet"
     yield Check(what="git", state=State.OK, found=f"{where} at {commit}")
-    if head.shallow:
+    if git.is_shallow(checkout.root):
         yield Check(
             what="git history", state=State.DIFFERS, found="shallow: older commits are missing",
             fix="git fetch --unshallow",
