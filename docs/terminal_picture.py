@@ -52,10 +52,9 @@ def main() -> int:
     command: list[str] = arguments.command or ["make", "ci"]
     folder: Path = arguments.folder.resolve()
     output, code = run(command, folder)
-    prompt, *lines = without_paths([f"$ {shlex.join(command)}", *screen(output)], folder)
-    lines = [prompt, *cut(lines, LINES)]
+    lines = without_paths([f"$ {shlex.join(command)}", *cut(screen(output), LINES)], folder)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(picture(lines, title=prompt.removeprefix("$ ")), encoding="utf-8")
+    arguments.output.write_text(picture(lines, title=lines[0].removeprefix("$ ")), encoding="utf-8")
     sys.stderr.write(f"{arguments.output}: {len(lines)} lines, exit code {code}\n")
     return code
 
@@ -123,7 +122,7 @@ def without_paths(lines: Sequence[str], folder: Path) -> list[str]:
     home = str(Path.home())
     shown = [line.replace(f"{folder}/", "").replace(str(folder), ".").replace(f"{home}/", "~/") for line in lines]
     for line in shown:
-        if match := re.search(r"(?<![\w.~])/(?:[\w.-]+/)+[\w.-]*", Text.from_ansi(line).plain):
+        if match := re.search(r"(?<![\w.~:/])/(?:[\w.-]+/)+[\w.-]*", Text.from_ansi(line).plain):
             raise ValueError(f"the picture would show the path {match[0]}")
     return shown
 
@@ -137,7 +136,9 @@ def cut(lines: Sequence[str], limit: int) -> list[str]:
 
 def picture(lines: Sequence[str], *, title: str) -> str:
     """Return the lines as SVG."""
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(
+        record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor", highlight=False
+    )
     for line in lines:
         console.print(Text.from_ansi(line), overflow="fold")
     drawn = console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="terminal")

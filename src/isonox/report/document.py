@@ -83,7 +83,6 @@ def plan_id(plan: Plan) -> str:
 def document(ended: RunEnded) -> RunDocument:
     """Return the document of a run that has just ended."""
     run = of_run(ended)
-    known = {record.job: record.verdict for record in ended.records}
     return RunDocument(
         isonox=ended.plan.isonox,
         run=ended.directory.name,
@@ -93,12 +92,12 @@ def document(ended: RunEnded) -> RunDocument:
         verdict=run.word,
         exit_code=int(run.exit_code),
         directory=run.directory,
-        wall_seconds=round(run.wall, 3),
+        wall_seconds=round(ended.seconds, 3),
         sum_seconds=round(run.sum, 3),
         critical_path=CriticalPath(jobs=run.path, seconds=round(run.path_seconds, 3)),
         tests=run.tests,
-        verdicts={job.id: known.get(job.id, Verdict.MISSING) for job in ended.plan.jobs},
-        repeat=tuple(Repeat(job=row.job, log=row.log_path, command=row.repeat) for row in run.red),
+        verdicts={record.job: record.verdict for record in ended.records},
+        repeat=tuple(Repeat(job=row.record.job, log=row.log_path, command=row.repeat) for row in run.red),
         records=ended.records,
     )
 

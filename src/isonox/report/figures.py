@@ -18,78 +18,80 @@ from isonox.sessions.run_directory import RunDirectory
 from isonox.system import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from isonox.model.events import RunEnded
-    from isonox.model.plan import Plan, PlannedJob
+    from isonox.model.plan import PlannedJob
     from isonox.model.record import Record
 
-#: Lines of a red job's log that the summary shows.
-TAIL_LINES = 25
+HEADINGS = ("job", "verdict", "time", "tests")
 
-#: Bytes of a log's end that are searched for these lines, and characters that are shown of each.
-_TAIL_BYTES = 64 * 1024
+#: Lines of a red job's log that the summary shows, and characters of each.
+_LINES = 25
 _LINE_LENGTH = 400
+
+#: Bytes of a log's end that are searched for these lines.
+_TAIL_BYTES = 64 * 1024
+
+#: Jobs that are named where several have the same note.
+_NAMES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One job of the run.
+    """One job of the run, its texts as single plain lines.
 
     Attributes:
-        note: The verdict's reason and the record's notes, one line.
         seconds: None for a job that never started.
-        log: The last lines that it printed.
+        log: The last lines that a red job printed.
         repeat: The command line that runs it again.
     """
 
-    job: str
-    stage: str
-    verdict: Verdict
-    note: str
+    name: str
+    record: Record
+    reason: str
     seconds: float | None
-    tests: TestCounts | None
-    coverage: float | None
     log: tuple[str, ...]
     log_path: str
     repeat: str
 
     @property
-    def name(self) -> str:
-        """The job's id as it is shown: one plain line."""
-        return wording.one_line(self.job)
+    def verdict(self) -> Verdict:
+        """How the job ended."""
+        return self.record.verdict
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What the table says under `HEADINGS`."""
+        time = "" if self.seconds is None else wording.span(self.seconds)
+        return (self.name, self.verdict.value, time, _tests(self.record.tests))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Figures:
     """A whole run.
 
     Attributes:
         rows: Grouped by stage, stages and jobs in the noxfile's order.
-        wall: Seconds from the first start to the last end.
         path: Jobs on the critical path, first to last.
         path_seconds: How long these took together: the run could not have been shorter.
         directory: The run's folder, as seen from the current one.
     """
 
+    ended: RunEnded
     rows: tuple[Row, ...]
-    wall: float
     path: tuple[str, ...]
     path_seconds: float
-    interrupted: bool
     directory: str
 
     @property
     def exit_code(self) -> ExitCode:
         """What the run as a whole comes to."""
-        if self.interrupted:
-            return ExitCode.INTERRUPTED
-        return ExitCode.JOB_FAILED if self.red else ExitCode.OK
+        codes = {"green": ExitCode.OK, "red": ExitCode.JOB_FAILED, "interrupted": ExitCode.INTERRUPTED}
+        return codes[self.word]
 
     @property
     def word(self) -> Literal["green", "red", "interrupted"]:
-        """The run in one word: green, red or interrupted."""
-        return "interrupted" if self.interrupted else "red" if self.red else "green"
+        """The run in one word."""
+        return "interrupted" if self.ended.interrupted else "red" if self.red else "green"
 
     @cached_property
     def red(self) -> tuple[Row, ...]:
@@ -103,135 +105,96 @@ class Figures:
         return tuple(row for row in self.rows if row.verdict is Verdict.WAIVED)
 
     @property
+    def notes(self) -> dict[str, str]:
+        """What else the jobs have to say, each text with the names of all jobs that say it."""
+        found: dict[str, dict[str, None]] = {}
+        for row in self.rows:
+            said_above = row in self.red or row in self.waived
+            for text in row.record.notes if said_above else (row.reason, *row.record.notes):
+                found.setdefault(wording.one_line(text), {})[row.name] = None
+        return {text: wording.some(list(names), _NAMES) for text, names in found.items() if text}
+
+    @property
     def sum(self) -> float:
         """Seconds of all jobs together: what one after the other would take."""
         return sum(row.seconds or 0.0 for row in self.rows)
 
     @property
-    def verdicts(self) -> dict[Verdict, int]:
-        """How many jobs ended in which verdict; verdicts that did not occur are left out."""
-        found = Counter(row.verdict for row in self.rows)
-        return {verdict: found[verdict] for verdict in Verdict if found[verdict]}
-
-    @cached_property
     def tests(self) -> TestCounts | None:
         """The tests of all jobs; None where no job counted any."""
-        counts = [row.tests for row in self.rows if row.tests is not None]
-        if not counts:
-            return None
-        return TestCounts(
-            passed=sum(one.passed for one in counts),
-            failed=sum(one.failed for one in counts),
-            skipped=sum(one.skipped for one in counts),
-            errors=sum(one.errors for one in counts),
-        )
+        counts = [record.tests for record in self.ended.records if record.tests is not None]
+        outcomes = {name: sum(getattr(one, name) for one in counts) for name in TestCounts.__struct_fields__}
+        return TestCounts(**outcomes) if counts else None
 
     @property
-    def tests_line(self) -> str:
-        """The tests in one line, `12 passed, 0 failed, 1 skipped`; errors are failures. Empty without tests."""
-        if self.tests is None:
-            return ""
-        skipped = f", {self.tests.skipped} skipped" if self.tests.skipped else ""
-        return f"{self.tests.passed} passed, {self.tests.failed + self.tests.errors} failed{skipped}"
-
-
-def figures(  # noqa: PLR0913 - everything that they depend on, all named
-    plan: Plan,
-    records: Sequence[Record],
-    *,
-    seconds: float,
-    interrupted: bool,
-    directory: Path,
-    here: Path,
-    tails: Mapping[str, Sequence[str]],
-) -> Figures:
-    """Put together what a run came to. Pure: logs were read before.
-
-    Args:
-        plan: What was to run, jobs that joined by notification included.
-        records: What did; a job of the plan without one is missing, and red.
-        seconds: Wall time.
-        interrupted: Whether the user stopped the run.
-        directory: The run's folder, `ROOT/.isonox/runs/ID`.
-        here: The folder that paths are told from.
-        tails: The last lines of the logs of red jobs.
-    """
-    known = {record.job: record for record in records}
-    place = _Place(RunDirectory(directory), here, plan.noxfile)
-    rows = [_row(job, known.get(job.id), place, tuple(tails.get(job.id, ()))) for job in plan.jobs]
-    stages = {stage: position for position, stage in enumerate(dict.fromkeys(row.stage for row in rows))}
-    recorded = {job.id: row.seconds or 0.0 for job, row in zip(plan.jobs, rows, strict=True)}
-    path = tuple(job for job in critical_path(plan.jobs, recorded) if recorded[job] > 0)
-    return Figures(
-        rows=tuple(sorted(rows, key=lambda row: stages[row.stage])),
-        wall=seconds,
-        path=path,
-        path_seconds=sum(recorded[job] for job in path),
-        interrupted=interrupted,
-        directory=_seen_from(here, directory),
-    )
+    def totals(self) -> list[tuple[str, str]]:
+        """What the run came to, as labels and texts, the verdict first; the tests stand without a label."""
+        found = Counter(row.verdict for row in self.rows)
+        verdicts = ", ".join(f"{verdict.value} {found[verdict]}" for verdict in Verdict if found[verdict])
+        lines = [(self.word, f"{wording.count(len(self.rows), 'job')}: {verdicts}")]
+        if tests := self.tests:
+            skipped = f", {tests.skipped} skipped" if tests.skipped else ""
+            lines.append(("", f"{tests.passed} passed, {tests.failed + tests.errors} failed{skipped}"))
+        for row in self.rows:
+            if row.record.coverage_percent is not None:
+                lines.append(("coverage", f"{row.record.coverage_percent:.1f} % ({row.name})"))
+        lines.append(("time", f"{wording.span(self.ended.seconds)} for {wording.span(self.sum)} of jobs"))
+        if self.path:
+            path = " -> ".join(map(wording.one_line, self.path))
+            lines.append(("critical path", f"{wording.span(self.path_seconds)}: {path}"))
+        return [*lines, ("records and logs", self.directory)]
 
 
 def of_run(ended: RunEnded) -> Figures:
     """Return the figures of a run that has just ended; reads the logs of its red jobs."""
     directory = RunDirectory(ended.directory)
-    red = [record.job for record in ended.records if not record.verdict.green]
-    return figures(
-        ended.plan,
-        ended.records,
-        seconds=ended.seconds,
-        interrupted=ended.interrupted,
-        directory=ended.directory,
-        here=Path.cwd(),
-        tails={job: last_lines(directory.log_path(job)) for job in red},
+    # A run's folder is `ROOT/.isonox/runs/ID`.
+    noxfile = _from_here(directory.path.parents[2] / ended.plan.noxfile)
+    jobs = ended.plan.jobs
+    rows = [_row(job, record, directory, noxfile) for job, record in zip(jobs, ended.records, strict=True)]
+    stages = list(dict.fromkeys(job.stage for job in jobs))
+    seconds = {record.job: record.seconds for record in ended.records}
+    path = tuple(job for job in critical_path(jobs, seconds) if seconds[job] > 0)
+    return Figures(
+        ended=ended,
+        rows=tuple(sorted(rows, key=lambda row: stages.index(row.record.stage))),
+        path=path,
+        path_seconds=sum(seconds[job] for job in path),
+        directory=_from_here(directory.path),
     )
 
 
-def last_lines(log: Path, limit: int = TAIL_LINES) -> tuple[str, ...]:
+def last_lines(log: Path) -> tuple[str, ...]:
     """Return the last lines of a log that say something, as plain text; none where there is no log."""
     lines = [line.expandtabs().rstrip() for line in logs.tail(log, _TAIL_BYTES).splitlines()]
-    said = [line for line in lines if line]
-    return tuple(line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}…" for line in said[-limit:])
+    said = [line for line in lines if line][-_LINES:]
+    return tuple(line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}…" for line in said)
 
 
-@dataclass(frozen=True)
-class _Place:
-    directory: RunDirectory
-    here: Path
-    noxfile: str
+def _row(job: PlannedJob, record: Record, directory: RunDirectory, noxfile: str) -> Row:
+    started = record.seconds > 0 or record.verdict not in (Verdict.BLOCKED, Verdict.CANCELLED)
+    log = directory.log_path(job.id)
+    return Row(
+        name=wording.one_line(job.id),
+        record=record,
+        reason=wording.one_line(record.reason),
+        seconds=record.seconds if started else None,
+        log=() if record.verdict.green else last_lines(log),
+        log_path=_from_here(log),
+        repeat=wording.repeat(job.session, job.posargs, noxfile),
+    )
 
-    @property
-    def noxfile_from_here(self) -> str:
-        """The noxfile's path from the current folder; a run's folder is `ROOT/.isonox/runs/ID`."""
-        return _seen_from(self.here, self.directory.path.parents[2] / self.noxfile)
 
-
-def _seen_from(here: Path, path: Path) -> str:
-    """Return `path` relative to `here`."""
+def _from_here(path: Path) -> str:
+    """Return `path` as seen from the current folder."""
     try:
-        return os.path.relpath(path, here)
+        return os.path.relpath(path)
     except ValueError:  # another drive
         return str(path)
 
 
-def _row(job: PlannedJob, record: Record | None, place: _Place, log: tuple[str, ...]) -> Row:
-    remarks = (record.reason, *record.notes) if record else ("no record was found",)
-    said = [wording.one_line(remark) for remark in remarks]
-    return Row(
-        job=job.id,
-        stage=job.stage,
-        verdict=record.verdict if record else Verdict.MISSING,
-        note="; ".join(dict.fromkeys(remark for remark in said if remark)),
-        seconds=_seconds(record) if record else None,
-        tests=record.tests if record else None,
-        coverage=record.coverage_percent if record else None,
-        log=log,
-        log_path=_seen_from(place.here, place.directory.log_path(job.id)),
-        repeat=wording.repeat(job.session, job.posargs, place.noxfile_from_here),
-    )
-
-
-def _seconds(record: Record) -> float | None:
-    """Return how long a job took; None if it never started."""
-    started = record.seconds > 0 or record.verdict not in (Verdict.BLOCKED, Verdict.CANCELLED)
-    return record.seconds if started else None
+def _tests(tests: TestCounts | None) -> str:
+    if tests is None:
+        return ""
+    found = [(tests.passed, "passed"), (tests.failed + tests.errors, "failed"), (tests.skipped, "skipped")]
+    return ", ".join(f"{number} {word}" for number, word in found if number) or "none"

@@ -5,24 +5,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from isonox.report import summary
+from isonox.report.figures import HEADINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from isonox.report.figures import Figures, Row
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>~&@$])")
 
+#: Characters of a note, as many as two lines of a page hold.
+_NOTE_LENGTH = 240
+
 
 def markdown(run: Figures) -> str:
-    """Return the summary as a Markdown document: the verdict, the table, the causes, the figures."""
-    (word, counts), *figures = summary.totals(run)
-    parts = [f"## {word}: {escape(counts)}", _table(summary.rows(run))]
+    """Return the summary as a Markdown document: the verdict, the table, the causes, notes, the figures."""
+    (word, counts), *figures = run.totals
+    table = [HEADINGS, ("---",) * len(HEADINGS), *(map(escape, row.cells) for row in run.rows)]
+    parts = [f"## {word}: {escape(counts)}", "\n".join(f"| {' | '.join(cells)} |" for cells in table)]
     parts += [_red(row) for row in run.red]
-    parts += [f"**waived {escape(row.name)}**: {escape(row.note)}" for row in run.waived]
+    parts += [f"**waived {escape(row.name)}**: {escape(row.reason)}" for row in run.waived]
+    parts.append("\n".join(f"- **note {escape(names)}**: {escape(_cut(text))}" for text, names in run.notes.items()))
     parts.append("\n".join(f"- **{label}**: {escape(text)}" if label else f"- {text}" for label, text in figures))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def escape(text: str) -> str:
@@ -41,15 +44,13 @@ def fenced(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    lines = [summary.HEADINGS, tuple("---" for _ in summary.HEADINGS)]
-    lines += [tuple(escape(cell) for cell in row) for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _cut(text: str) -> str:
+    return text if len(text) <= _NOTE_LENGTH else f"{text[: _NOTE_LENGTH - 1]}…"
 
 
 def _red(row: Row) -> str:
-    parts = [f"### {row.verdict.value}: {escape(row.name)}", escape(row.note), fenced(row.repeat)]
+    parts = [f"### {row.verdict.value}: {escape(row.name)}", escape(row.reason), fenced(row.repeat)]
     if row.log:
         log = fenced("\n".join(row.log))
         parts.append(f"<details><summary>end of its log</summary>\n\n{log}\n\n</details>")
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(filter(None, parts))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
+from rich.table import Table
+from rich.text import Text
 
 from isonox.model.verdict import Verdict
 from isonox.system import terminal
@@ -36,15 +39,12 @@ def span(seconds: float) -> str:
     whole = round(seconds)
     if whole < _HOUR:
         return f"{whole // _MINUTE}m {whole % _MINUTE:02}s"
-    minutes = whole // _MINUTE
-    return f"{minutes // 60}h {minutes % 60:02}m"
+    return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02}m"
 
 
 def stopwatch(seconds: float) -> str:
-    """Return a duration as a display that runs: `0:07`, `12:30`, `1:02:30`."""
-    minutes, second = divmod(max(0, int(seconds)), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+    """Return a duration as a display that runs: `0:12:30`."""
+    return str(timedelta(seconds=max(0, int(seconds))))
 
 
 def one_line(text: str) -> str:
@@ -54,21 +54,14 @@ def one_line(text: str) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """Return a single line in at most `width` cells; what does not fit is left out in its middle.
+    """Return a single line in at most `width` cells, one or more; what does not fit is left out in its middle.
 
     The middle, because the ends of a job's id tell more: its stage and its last parameter.
     """
     if cell_len(text) <= width:
         return text
-    if width < 1:
-        return ""
     end = (width - 1) // 2
-    kept = ""
-    for character in reversed(text):
-        if cell_len(character + kept) > end:
-            break
-        kept = character + kept
-    return set_cell_size(text, width - 1 - cell_len(kept)) + "…" + kept
+    return f"{set_cell_size(text, width - 1 - end)}…{set_cell_size(text[::-1], end)[::-1]}"
 
 
 def count(number: int, noun: str) -> str:
@@ -79,8 +72,26 @@ def count(number: int, noun: str) -> str:
 def some(names: Sequence[str], limit: int) -> str:
     """Return names with commas, and how many more there are beyond the limit."""
     shown = ", ".join(names[:limit])
-    rest = len(names) - limit
-    return f"{shown} and {rest} more" if rest > 0 else shown
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return cells under headings, without lines; columns where nothing stands are left out.
+
+    Where the width does not suffice, cells go on in their next line; verdicts and times stay whole.
+    """
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+    used = [place for place in range(len(headings)) if any(row[place] for row in cells)]
+    for place in used:
+        heading = headings[place]
+        made.add_column(Text(heading, "bold"), no_wrap=heading in ("verdict", "time"), overflow="fold")
+    styles: dict[str, str] = {verdict.value: style for verdict, style in STYLES.items()}
+    for row in cells:
+        made.add_row(
+            *(Text(row[place], styles.get(row[place], "") if headings[place] == "verdict" else "") for place in used)
+        )
+    return made
 
 
 def repeat(session: str, posargs: Iterable[str], noxfile: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isonox.errors import ExitCode, UsageError
+from isonox.errors import ExitCode, StateError, UsageError
 from isonox.history.store import History
 from isonox.model.plan import Selection
 from isonox.planning.build import planned_job
@@ -84,15 +84,24 @@ def run(selection: Selection, *, jobs: int | None, fail_fast: bool, json: bool) 
             subscribers=(console,),
         )
         ended = loop.run()
-    History.of(checkout.root).add(ended.records)
+    problems = [*loop.problems, *_remember(checkout.root, ended)]
     if json:
         terminal.write_data(run_document(ended).decode())
     else:
         with terminal.reader_may_leave():
             summary.write(ended, terminal.stdout())
-    for problem in loop.problems:
+    for problem in problems:
         sys.stderr.write(f"error: {problem}\n")
-    return _exit_code(ended, problems=bool(loop.problems))
+    return _exit_code(ended, problems=bool(problems))
+
+
+def _remember(root: Path, ended: RunEnded) -> list[str]:
+    """Keep the durations for the next run's estimates; return what went wrong with that, if anything."""
+    try:
+        History.of(root).add(ended.records)
+    except StateError as error:
+        return [str(error)]
+    return []
 
 
 def _exit_code(ended: RunEnded, *, problems: bool) -> ExitCode:
