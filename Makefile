@@ -38,4 +38,4 @@ clean:  ## remove environments and results
 
 # The environment is made anew when the lock, the project or the recipe changes.
 $(STAMP): uv.lock pyproject.toml bootstrap.sh
-	@PYTHON='$(PYTHON)' sh bootstrap.sh $(ENV)
+	@PYTHON='$(PYTHON)' sh bootstrap.sh $(ENV) --group ci

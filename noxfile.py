@@ -21,6 +21,7 @@ stages.docs()
 @isonox.session(timeout_minutes=5, tags=["lint"], env={"SKIP": "lint,security"})
 def hooks(session: isonox.Session) -> None:
     """Run the pre-commit hooks over every file, but for those that are sessions themselves."""
+    session.run("make", "--silent", ".isonox/env/.bootstrapped", external=True)  # the hooks run from there
     session.install_group("ci")
     session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure")
 

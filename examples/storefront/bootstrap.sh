@@ -1,10 +1,11 @@
 #!/bin/sh
-# Make the private environment that `make` runs isonox from: `sh bootstrap.sh DIRECTORY`.
-# Everything comes from uv.lock, hash-checked. Needs Python 3.11+ and either uv, or venv and pip
-# (which then fetch the uv that the lock names).
+# Make the private environment that `make` runs isonox from: `sh bootstrap.sh DIRECTORY [OPTIONS OF uv sync]`.
+# uv installs what uv.lock says, hash-checked. Needs Python 3.11+ and either uv, or venv and pip
+# (which then fetch uv, in the version that the lock names).
 set -eu
 
 environment=$1
+shift
 python=${PYTHON:-python3}
 
 fail() {
@@ -30,6 +31,6 @@ if ! command -v "$uv" >/dev/null 2>&1; then
         fail "pip could not install uv $version" "check the network and the package index (pip config list)"
     uv=$environment/bin/uv
 fi
-"$uv" sync --quiet --locked --python "$("$python" -c 'import sys; print(sys.executable)')" ||
+"$uv" sync --quiet --locked "$@" --python "$("$python" -c 'import sys; print(sys.executable)')" ||
     fail "uv could not install from uv.lock" "if the lock is out of date, refresh it: uv lock"
 touch "$environment/.bootstrapped"

@@ -52,7 +52,7 @@ def test_what_was_erased_is_not_seen(tmp_path: Path) -> None:
         "$ python3 live.py report.txt 3",
         "passed",
         "lint",
-        "written to report.txt https://example.org/a/b",
+        "written to report.txt https://a.org/b/c",
     ] == lines[-4:]
 
 

@@ -204,6 +204,7 @@ def report(session):
     started = {job: record["started"] for job, record in records.items()}
     assert started["first"] <= started["second"] <= started["third"] <= started["report"]
     assert started["report"] == max(started.values())
+    assert [] == records["first"]["posargs"]
 
 
 def test_two_runs_at_once_take_turns_in_an_environment(checkout: Callable[[str], Path]) -> None:

@@ -32,6 +32,9 @@ def declared(session):
     script = "echo mode=$APP_MODE url=$DATABASE_URL zone=$TZ token=$TOKEN; mkdir -p out; date > out/a.txt"
     session.run("sh", "-c", script, external=True)
     session.note("100 % seen")
+    session.log("the token is " + os.environ["TOKEN"])
+    print("printed", os.environ["TOKEN"])
+    session.run("sh", "-c", "echo argument $0 >&2", os.environ["TOKEN"], external=True)
 
 @nox.session(python=False)
 def plain(session):
@@ -68,7 +71,11 @@ def test_a_hand_typed_nox_leaves_the_same_record(repository: MakeRepository) -> 
     assert {"TZ": "UTC", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "APP_MODE": "test"} == record.environment.values
     assert ("declared/out/a.txt",) == record.artifacts
     assert ("100 % seen",) == record.notes
-    assert [0] == [command.exit_code for command in record.commands]
+    assert [0, 0] == [command.exit_code for command in record.commands]
+    assert "***" == record.commands[1].argv[-1]
+    assert {"the token is ***", "printed ***", "argument ***"} <= {
+        line.removeprefix("nox > ") for line in run.output.splitlines()
+    }
     assert made.git("rev-parse", "HEAD").strip() == record.commit
     assert run.records["plain"].environment is not None
     assert "inherited" == run.records["plain"].environment.policy

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
 
 from isonox.stages import linters, options
 from isonox.system import files, git
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 #: Ignored by git from now on.
 IGNORED = (".isonox/", ".nox/")
 
+
+#: What the private environment holds: isonox, and what the git hooks run.
+_CI_TOOLS = ("isonox[uv]", "pre-commit", "pre-commit-hooks")
 
 #: A file that means so, and the tool that builds the documentation.
 _DOCUMENTATION = {
@@ -137,8 +143,9 @@ def _commands(root: Path, wanted: list[Wanted]) -> list[str]:
     """Return what brings the tools into the lock, where a group is missing, and then the first run."""
     commands = [] if (root / "pyproject.toml").exists() else ["uv init --bare"]
     groups = options.pyproject(root).get("dependency-groups", {})
-    if "ci" not in groups:
-        commands.append("uv add --group ci 'isonox[uv]' pre-commit pre-commit-hooks")
+    listed = options.listed(root, "ci") if "ci" in groups else set()
+    if missing := [tool for tool in _CI_TOOLS if canonicalize_name(tool.split("[")[0]) not in listed]:
+        commands.append(f"uv add --group ci {shlex.join(missing)}")
     commands.extend(
         f"uv add --group {one.stage} {' '.join(one.tools)}" for one in wanted if one.tools and one.stage not in groups
     )

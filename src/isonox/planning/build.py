@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isonox.model.plan import Plan, PlannedJob
+from isonox.model.plan import Plan, PlannedJob, ReasonKind
 from isonox.planning.select import select
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def planned_job(
         reasons=tuple(reasons),
         required=session.facts.required,
         timeout_minutes=session.facts.timeout_minutes,
-        posargs=tuple(posargs),
+        posargs=tuple(posargs) if any(reason.kind is not ReasonKind.REQUIRED for reason in reasons) else (),
         estimate_seconds=round(durations.get(session.id, PRIOR_SECONDS), 3),
         estimate_from="history" if session.id in durations else "prior",
     )

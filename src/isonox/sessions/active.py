@@ -25,7 +25,7 @@ class ActiveJob:
     facts: Facts
     config: Config
     in_ci: bool
-    parallel: bool
+    in_run: bool
     secrets: tuple[str, ...] = ()
     phase: Literal["environment", "session"] = "environment"
     commands: list[Command] = field(default_factory=list)

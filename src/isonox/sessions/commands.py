@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
-import threading
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import nox.command
 
@@ -36,8 +34,7 @@ def recorded(job: ActiveJob) -> Iterator[None]:
         started = clock.monotonic()
         code: int | None = None
         try:
-            with _redirected(job, options) as redirected:
-                code, output = original(args, **redirected)
+            code, output = original(args, **options)
         except BaseException:
             processes.kill_tree(os.getpid(), grace=GRACE, include_root=False)
             raise
@@ -55,29 +52,6 @@ def recorded(job: ActiveJob) -> Iterator[None]:
 
     with swapped(nox.command, "popen", popen):
         yield
-
-
-@contextlib.contextmanager
-def _redirected(job: ActiveJob, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Send the command's output through a filter where the job has secrets to hide."""
-    if not job.secrets or options.get("silent") or options.get("stdout") is not None:
-        yield options
-        return
-    reading, writing = os.pipe()
-    pump = threading.Thread(target=_pump, args=(job, reading, sys.stdout), daemon=True)
-    pump.start()
-    try:
-        yield {**options, "stdout": writing}
-    finally:
-        os.close(writing)
-        pump.join(timeout=2)
-
-
-def _pump(job: ActiveJob, reading: int, out: IO[str]) -> None:
-    with os.fdopen(reading, encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            out.write(job.redact(line))
-            out.flush()
 
 
 def active_job() -> ActiveJob:

@@ -23,7 +23,7 @@ from nox.sessions import Result, SessionRunner, Status
 
 from isonox.errors import IsonoxError
 from isonox.model.record import Notification
-from isonox.sessions import commands, environment, interpreter, project, recording
+from isonox.sessions import commands, environment, interpreter, project, recording, redaction
 from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
 from isonox.sessions.run_directory import RunDirectory
@@ -32,6 +32,8 @@ from isonox.system import clock, files, processes, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from isonox.model.pipeline import Facts
 
 #: Set by `isonox ci` for its children: the folder of the run.
 RUN_VARIABLE = "ISONOX_RUN_DIRECTORY"
@@ -52,10 +54,24 @@ def install() -> None:
 
 
 @functools.cache
-def run_directory(root: Path) -> RunDirectory:
-    """Return the run that this process belongs to: the parent's, or one of its own for a hand-typed nox."""
+def _given_run() -> Path | None:
+    """Return the folder of the run that `isonox ci` started this process for; None in a hand-typed nox."""
     given = os.environ.pop(RUN_VARIABLE, None)
-    return RunDirectory(Path(given)) if given else RunDirectory.create(root)
+    return Path(given) if given else None
+
+
+@functools.cache
+def _run_directory(root: Path) -> RunDirectory:
+    """Return the run that this process belongs to: the parent's, or one of its own."""
+    given = _given_run()
+    return RunDirectory(given) if given else RunDirectory.create(root)
+
+
+def _secret_values(facts: Facts) -> tuple[str, ...]:
+    """Return what must not be printed: values of secrets, and the lines of those that have several."""
+    values = [os.environ[name] for name in facts.secrets if os.environ.get(name)]
+    lines = [line for value in values for line in value.splitlines() if line.strip()]
+    return tuple(sorted({*values, *lines}, key=len, reverse=True))
 
 
 def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result]) -> Result:
@@ -103,12 +119,12 @@ def _job(runner: SessionRunner, root: Path) -> ActiveJob:
     return ActiveJob(
         id=recording.job_id(runner),
         root=root,
-        run=run_directory(root),
+        run=_run_directory(root),
         facts=facts,
         config=project.config(root),
         in_ci=terminal.in_ci(),
-        parallel=bool(runner.global_config.no_dependencies),
-        secrets=tuple(os.environ[name] for name in facts.secrets if os.environ.get(name)),
+        in_run=_given_run() is not None,
+        secrets=_secret_values(facts),
     )
 
 
@@ -124,6 +140,7 @@ def _be_strict(runner: SessionRunner) -> None:
 def _surroundings(runner: SessionRunner, job: ActiveJob, outer: dict[str, str], seen: dict[str, Any]) -> Iterator[None]:
     """Everything that holds while the session runs; `seen` gets what can only be read inside."""
     with contextlib.ExitStack() as stack:
+        stack.enter_context(redaction.redacted_output(job))
         stack.enter_context(_errors_kept(job))
         stack.enter_context(_environment_lock(runner, job))
         if job.facts.environment == "declared":
@@ -161,7 +178,7 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(swapped(runner, "func", _Observed()))
-        if job.parallel:
+        if job.in_run:
             stack.enter_context(swapped(nox.sessions.Session, "notify", _notify))
         yield
 
@@ -239,7 +256,7 @@ def _deadline(job: ActiveJob) -> Iterator[None]:
 
 def _explained(job: ActiveJob, result: Result) -> Result:
     """Give a failure the reason that nox left in its log, and stop what the session left running."""
-    if job.parallel and (left := processes.descendants(os.getpid())):
+    if job.in_run and (left := processes.descendants(os.getpid())):
         names = ", ".join(sorted({_name(process) for process in left}))
         job.notes.append(f"the session left {len(left)} process(es) running, which were stopped: {names}")
         processes.kill_tree(os.getpid(), grace=commands.GRACE, include_root=False)
