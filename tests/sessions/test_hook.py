@@ -213,6 +213,8 @@ def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> N
         ("services=['postgres']", "services are not available"),
         ("shards=3", "splitting is not available"),
         ("timeout_minutes=0", "must be more than 0"),
+        ("env={'PORT': 5432}", "env: PORT=5432 must be a string"),
+        ("secrets='TOKEN'", "secrets='TOKEN' must be a list"),
         ("per_package=['nope']", "no package of this workspace"),
     ],
 )

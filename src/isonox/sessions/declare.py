@@ -108,7 +108,8 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         return functools.partial(session, **arguments, **nox_arguments)
     hook.install()
     name: str = nox_arguments.get("name") or func.__name__
-    _check(name, services=services, shards=shards, timeout_minutes=timeout_minutes)
+    _refuse_unavailable(name, services=services, shards=shards)
+    _check_values(name, timeout_minutes, env or {}, secrets=secrets, inputs=inputs, artifacts=artifacts)
     facts = Facts(
         per_package=bool(per_package),
         timeout_minutes=timeout_minutes,
@@ -147,7 +148,8 @@ def _with_own_session(func: Callable[..., Any], facts: Facts) -> Callable[..., A
     return call
 
 
-def _check(name: str, *, services: Sequence[Any], shards: int, timeout_minutes: float | None) -> None:
+def _refuse_unavailable(name: str, *, services: Sequence[Any], shards: int) -> None:
+    """A fact that this version would ignore is an error: ignored, it would be a silent green."""
     if services:
         raise ConfigurationError(
             f"session {name!r}: services are not available in this version of isonox",
@@ -158,5 +160,15 @@ def _check(name: str, *, services: Sequence[Any], shards: int, timeout_minutes: 
             f"session {name!r}: shards={shards}: splitting is not available in this version of isonox",
             hint="leave `shards` out; pytest-xdist (`-n auto`) splits over cores",
         )
+
+
+def _check_values(name: str, timeout_minutes: float | None, env: Mapping[str, Any], **lists: Any) -> None:
+    """Refuse values that would fail, or mean something else, only when the session runs."""
     if timeout_minutes is not None and timeout_minutes <= 0:
         raise ConfigurationError(f"session {name!r}: timeout_minutes={timeout_minutes} must be more than 0")
+    for variable, value in env.items():
+        if not isinstance(value, str):
+            raise ConfigurationError(f"session {name!r}: env: {variable}={value!r} must be a string")
+    for argument, value in lists.items():
+        if isinstance(value, str):
+            raise ConfigurationError(f"session {name!r}: {argument}={value!r} must be a list", hint=f'["{value}"]')
