@@ -107,12 +107,6 @@ class NothingSelectedError(IsonoxError):
     exit_code = ExitCode.NOTHING_SELECTED
 
 
-class InterruptedRunError(IsonoxError):
-    """The user stopped the run (Ctrl-C, SIGTERM)."""
-
-    exit_code = ExitCode.INTERRUPTED
-
-
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
