@@ -58,9 +58,3 @@ def packages(asked: bool | Sequence[str], *, session: str) -> tuple[Package, ...
             hint='declare them: [tool.isonox] packages = ["libs/*"]',
         )
     return chosen
-
-
-def forget() -> None:
-    """Read everything anew at the next call (one process loads several workspaces in tests)."""
-    config.cache_clear()
-    workspace.cache_clear()
