@@ -11,18 +11,21 @@ import sys
 import termios
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from isonox.model.events import JobAdded, JobEnded, JobStarted, RunEnded, RunStarted, Tick
 from isonox.model.verdict import Verdict
 from isonox.report.console import Board, Lines
+from isonox.system import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from isonox.model.events import Event
     from isonox.model.plan import Plan, PlannedJob
     from isonox.model.record import Record
     from isonox.sessions.run_directory import RunDirectory
@@ -146,6 +149,15 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
         one.close()
 
 
+class Painted(Protocol):
+    """The fixture `board`."""
+
+    def __call__(
+        self, *jobs: PlannedJob, now: float, then: Iterable[Event] = (), log: Path = ..., **size: int
+    ) -> list[str]:
+        """Return the lines of a board at `now`."""
+
+
 def plain(output: str) -> str:
     """Return the output without the sequences that move the cursor or colour."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output)
@@ -245,8 +257,8 @@ def test_a_board_paints_running_jobs_and_scrolls_finished_ones(terminal: Callabl
     output = opened.read_until(b"after")
     text = plain(opened.output.decode())
 
-    assert "0/3 done, 0 red, 0:00, about 0:0" in text
-    assert re.search(r"  tests-3\.12\(x='\[bold\]'\)    0:00 \[#+\.+\]  collected 你好 \[bold\]items\[/bold\]", text)
+    assert "0/3 done, 0 red, 0:00:00, about 0:00:0" in text
+    assert re.search(r"  tests-3\.12\(x='\[bold\]'\) 0:00:00 [━╸╺]+ collected 你好 \[bold\]items\[/bold\]", text)
     assert "passed    tests-3.12(x='[bold]') 1.5s" in text
     assert "1/3 done, 0 red" in text
     assert "failed    lint 1.5s: ruff exited with 1 [/red]" in text
@@ -290,8 +302,8 @@ def test_a_board_is_painted_anew_when_the_terminal_is_resized(terminal: Callable
     after_clear = plain(output.partition("\x1b[2J")[2].partition("failed")[0])
 
     assert "passed    tests-3.12(x='[bold]') 1.5s" in after_clear
-    assert "1/3 done, 0 red, 0:0" in after_clear
-    assert max(len(line) for line in re.split(r"[\r\n]+", after_clear)) < 40
+    assert "1/3 done, 0 red, 0:00:0" in after_clear
+    assert [] == [line for line in re.split(r"[\r\n]+", after_clear) if len(line) >= 40]
     assert opened.child.wait(10) == 0
 
 
@@ -326,3 +338,73 @@ def test_hundreds_of_jobs_that_end_at_once_each_get_their_line(
     lines = re.findall(r"cancelled tests\(\d+\): interrupted", plain(printed(made)))
     assert [f"cancelled tests({n}): interrupted" for n in range(500)] == lines
     assert plain(printed(made)).count("/500 done") < 600  # rich repeats the last frame below each line
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch, plan: Callable[..., Plan], console: Callable[..., Console]) -> Painted:
+    """Start a board with jobs that run since 100 s on the clock; return what it shows at another time."""
+
+    def paint(
+        *jobs: PlannedJob, now: float, then: Iterable[Event] = (), log: Path = Path("no-such.log"), **size: int
+    ) -> list[str]:
+        monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
+        made = console(**{"width": 100, "height": 24, **size}, force_terminal=True)
+        board = Board(made)
+        board(RunStarted(plan=plan(*jobs), slots=4, directory=Path()))
+        for event in (*(JobStarted(job=one, log=log) for one in jobs), *then):
+            board(event)
+        monkeypatch.setattr(clock, "monotonic", lambda: now)
+        lines = made.render_lines(board._frame(), pad=False)  # as rich's live display does
+        return ["".join(segment.text for segment in line).rstrip() for line in lines]
+
+    return paint
+
+
+def test_the_header_counts_and_forecasts(
+    board: Painted, job: Callable[..., PlannedJob], record: Callable[..., Record]
+) -> None:
+    """Done, red, elapsed, what is left from history, and how much of that is a guess."""
+    a, b, c = (job(name, estimate_seconds=60.0, estimate_from="history") for name in "abc")
+    ends = [
+        JobEnded(job=a, record=record(a), log=Path()),
+        JobEnded(job=b, record=record(b, Verdict.FAILED), log=Path()),
+    ]
+    joined = JobAdded(job=job("guess"))
+
+    assert "2/3 done, 1 red, 0:00:12, about 0:00:48 left" == board(a, b, c, now=112.0, then=ends)[0]
+    assert "0/2 done, 0 red, 0:00:12, about 0:00:48 left, 1 job never timed" == board(a, now=112.0, then=[joined])[0]
+
+
+def test_nothing_is_forecast_from_guesses_alone(board: Painted, job: Callable[..., PlannedJob]) -> None:
+    """A first run can't know; a run at its end has nothing left."""
+    assert "0/1 done, 0 red, 0:00:01, 1 job never timed" == board(job("a"), now=101.0)[0]
+    assert "0/0 done, 0 red, 0:00:01" == board(now=101.0)[0]
+
+
+def test_only_a_job_that_was_timed_gets_a_bar(board: Painted, job: Callable[..., PlannedJob], tmp_path: Path) -> None:
+    """It is half full at half of the estimate, and never grows; the last line of the log stands beside it."""
+    log = tmp_path / "log"
+    log.write_text("first\nsecond [50%]\n\n  \n")
+    jobs = [job("tests-3.12(api)", estimate_seconds=20.0, estimate_from="history"), job("guess")]
+
+    assert [
+        "  tests-3.12(api) 0:00:10 ━━━━━      second [50%]",
+        "  guess           0:00:10            second [50%]",
+    ] == [line.replace("╺━━━━", "     ") for line in board(*jobs, now=110.0, log=log)[1:]]
+    assert "  tests-3.12(api) 0:16:40 ━━━━━━━━━━" == board(*jobs, now=1100.0)[1]
+
+
+@pytest.mark.parametrize("width", [2, 10, 20, 60, 200])
+@pytest.mark.parametrize("said", ["ascii " * 50, "你好世界" * 50, "[red]x[/red] \\[b]", "\x1b[2J\x1b[31mred\x07\r50%"])
+def test_no_line_is_wider_than_the_terminal(
+    board: Painted, job: Callable[..., PlannedJob], tmp_path: Path, width: int, said: str
+) -> None:
+    """Wide characters take two cells, and a half one is not painted; each job has one line."""
+    log = tmp_path / "log"
+    log.write_text(said, encoding="utf-8")
+    jobs = [job("测试-3.12(数据库='[red]')"), job("x" * 90, estimate_from="history")]
+
+    lines = board(*jobs, now=4000.0, log=log, width=width)
+
+    assert 3 == len(lines)
+    assert max(map(cell_len, lines)) <= width

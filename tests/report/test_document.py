@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +15,7 @@ from isonox.report import document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from isonox.model.events import RunEnded
     from isonox.model.plan import Plan, PlannedJob
@@ -42,35 +44,65 @@ def test_the_document_says_everything_that_the_summary_says(
     assert (passed, failed) == read.records
 
 
-@pytest.mark.parametrize(
-    ("verdict", "interrupted", "expected"),
-    [
-        (Verdict.PASSED, False, ("green", ExitCode.OK)),
-        (Verdict.TIMED_OUT, False, ("red", ExitCode.JOB_FAILED)),
-        (Verdict.CANCELLED, True, ("interrupted", ExitCode.INTERRUPTED)),
-    ],
-)
-def test_the_exit_verdict(  # noqa: PLR0913, PLR0917 - parametrised
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_run_is_green_exactly_when_every_verdict_is(
+    ended: Callable[..., RunEnded], job: Callable[..., PlannedJob], record: Callable[..., Record], verdict: Verdict
+) -> None:
+    """One job with each verdict, beside one that passed; an interrupted run is neither."""
+    one, two = job("lint"), job("docs")
+    run = ended((one, record(one)), (two, record(two, verdict)))
+
+    made = document.of_run(run)
+    interrupted = document.of_run(dataclasses.replace(run, interrupted=True))
+
+    green = verdict in (Verdict.PASSED, Verdict.CACHED, Verdict.WAIVED)
+    assert (("green", ExitCode.OK) if green else ("red", ExitCode.JOB_FAILED)) == (made.verdict, made.exit_code)
+    assert ([] if green else ["docs"]) == [repeat.job for repeat in made.repeat]
+    assert ("interrupted", ExitCode.INTERRUPTED) == (interrupted.verdict, interrupted.exit_code)
+
+
+def test_times_are_those_of_the_records_and_causes_stand_last(
+    ended: Callable[..., RunEnded], job: Callable[..., PlannedJob], record: Callable[..., Record]
+) -> None:
+    """What did not run is on no path, and stands before what did among the red ones."""
+    lint, docs = job("lint", estimate_seconds=999.0), job("docs")
+    tests = job("tests", requires=("lint",))
+    late = job("late", requires=("tests",))
+
+    made = document.of_run(
+        ended(
+            (lint, record(lint, seconds=2.0)),
+            (tests, record(tests, Verdict.FAILED, seconds=8.0, tests=TestCounts(passed=10, failed=1, errors=2))),
+            (docs, record(docs, seconds=9.0, tests=TestCounts(passed=5, skipped=3))),
+            (late, record(late, Verdict.BLOCKED, seconds=0.0)),
+            seconds=10.5,
+        )
+    )
+
+    assert (10.5, 19.0) == (made.wall_seconds, made.sum_seconds)
+    assert document.CriticalPath(jobs=("lint", "tests"), seconds=10.0) == made.critical_path
+    assert ["late", "tests"] == [repeat.job for repeat in made.repeat]
+    assert TestCounts(passed=15, failed=1, errors=2, skipped=3) == made.tests
+
+
+def test_paths_are_told_from_the_current_folder(
     ended: Callable[..., RunEnded],
     job: Callable[..., PlannedJob],
     record: Callable[..., Record],
-    verdict: Verdict,
-    interrupted: bool,  # noqa: FBT001 - parametrised
-    expected: tuple[str, ExitCode],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same word and code as on the command line."""
-    one = job("lint")
+    """From a folder below the root, the command and the logs are found from there."""
+    below = tmp_path / "libs" / "api"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    one = job("tests", posargs=("-x",))
 
-    made = document.document(ended((one, record(one, verdict)), interrupted=interrupted))
+    made = document.of_run(ended((one, record(one, Verdict.FAILED))))
 
-    assert expected == (made.verdict, made.exit_code)
-
-
-def test_a_lost_record_is_a_missing_job(ended: Callable[..., RunEnded], job: Callable[..., PlannedJob]) -> None:
-    """It has a verdict, and the run is red."""
-    made = document.document(ended((job("lint"), None)))
-
-    assert ({"lint": Verdict.MISSING}, "red", ()) == (made.verdicts, made.verdict, made.records)
+    assert "nox -f ../../noxfile.py -s tests -- -x" == made.repeat[0].command
+    assert made.repeat[0].log == f"{made.directory}/logs/tests.log"
+    assert (below / made.directory).is_dir()
 
 
 def test_the_plan_id_names_exactly_one_plan(plan: Callable[..., Plan], job: Callable[..., PlannedJob]) -> None:

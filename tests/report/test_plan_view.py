@@ -193,10 +193,10 @@ def test_a_requirement_outside_of_the_plan_is_said(
 @pytest.mark.parametrize(
     ("names", "selection", "ci", "job", "why"),
     [
-        (("lint",), {}, (), "coverage", "it was not asked for (asked: lint)"),
-        ((), {"tags": ("fast",)}, (), "coverage", "its tags (none) are not among fast"),
-        ((), {"packages": ("api",)}, (), "coverage", "its package (none) is not among api"),
-        (("tests",), {"pythons": ("3.11",)}, (), "tests-3.12(api)", "its Python (3.12) is not among 3.11"),
+        (("lint",), {}, (), "coverage", "its names (coverage), asked: lint"),
+        ((), {"tags": ("fast",)}, (), "coverage", "its tags (none), asked: fast"),
+        ((), {"packages": ("api",)}, (), "coverage", "its package (none), asked: api"),
+        (("tests",), {"pythons": ("3.11",)}, (), "tests-3.12(api)", "its Python (3.12), asked: 3.11"),
         ((), {}, (), "format", "it does not run by default, and was not asked for"),
         ((), {}, ("lint",), "coverage", "it runs by default in nox, but `[tool.isonox] ci` does not name it"),
     ],

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.cells import cell_len
 
 from isonox.model.record import TestCounts
 from isonox.model.verdict import Verdict
@@ -14,6 +15,7 @@ from isonox.report import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -36,16 +38,26 @@ def run(
     two = job("tests-3.12(x='[red]')", requires=("lint",), posargs=("-k", "a b"))
     directory.log_path(two.id).write_bytes(b"collected 9 [items]\n\x1b[31mE  assert 1 == 2\x1b[0m \xff\n")
     return ended(
-        (lint, record(lint, seconds=2.5)),
+        (lint, record(lint, seconds=2.5, notes=("no\nlock", "4 files", "no lock"))),
         (one, record(one, seconds=61.0, tests=TestCounts(passed=120, skipped=3), coverage_percent=91.26)),
         (
             two,
             record(
-                two, Verdict.FAILED, seconds=8.0, reason="pytest exited with 1", tests=TestCounts(passed=8, failed=1)
+                two,
+                Verdict.FAILED,
+                seconds=8.0,
+                reason="pytest exited with 1",
+                notes=("no lock",),
+                tests=TestCounts(passed=8, failed=1),
             ),
         ),
         (docs, record(docs, Verdict.BLOCKED, seconds=0.0, reason="tests-3.12(x='[red]') failed")),
-        (audit, record(audit, Verdict.WAIVED, seconds=1.0, reason="the advisory service does not answer")),
+        (
+            audit,
+            record(
+                audit, Verdict.WAIVED, seconds=1.0, reason="the advisory service does not answer", notes=("no lock",)
+            ),
+        ),
         seconds=64.0,
     )
 
@@ -58,15 +70,15 @@ def text(ended: RunEnded, console: Console) -> str:
 
 
 def test_the_whole_summary(run: RunEnded, console: Callable[..., Console]) -> None:
-    """Verdicts by stage, causes, waivers, counts, tests, times, places; what is red stands near the end."""
+    """Verdicts, causes, waivers, each note once, counts, tests, times, places."""
     log = ".isonox/runs/20261121T104500Z-3fa94c/logs/tests-3.12(x=__red__)-d745dd7806.log"
     expected = f"""\
-stage  job                    verdict  time    tests                  note
-lint   lint                   passed   2.5s
-tests  tests-3.11             passed   1m 01s  120 passed, 3 skipped
-       tests-3.12(x='[red]')  failed   8.0s    8 passed, 1 failed     pytest exited with 1
-docs   docs                   blocked                                 tests-3.12(x='[red]') failed
-audit  audit                  waived   1.0s                           the advisory service does not answer
+job                    verdict  time    tests
+lint                   passed   2.5s
+tests-3.11             passed   1m 01s  120 passed, 3 skipped
+tests-3.12(x='[red]')  failed   8.0s    8 passed, 1 failed
+docs                   blocked
+audit                  waived   1.0s
 
 blocked docs: tests-3.12(x='[red]') failed
   repeat: nox -s docs
@@ -78,6 +90,9 @@ failed tests-3.12(x='[red]'): pytest exited with 1
   | E  assert 1 == 2 \ufffd
 
 waived audit: the advisory service does not answer
+
+note lint, tests-3.12(x='[red]') and 1 more: no lock
+note lint: 4 files
 
 red: 5 jobs: passed 2, failed 1, waived 1, blocked 1
 128 passed, 1 failed, 3 skipped
@@ -112,19 +127,55 @@ records and logs: .isonox/runs/20261121T104500Z-3fa94c
     assert expected == text(ended((one, record(one)), (two, record(two)), seconds=2.0), console())
 
 
-@pytest.mark.parametrize("width", [30, 40, 79, 80, 200])
-def test_the_table_fits_a_terminal_and_loses_nothing(
+def test_jobs_are_grouped_by_stage_in_the_order_of_the_plan(
+    ended: Callable[..., RunEnded],
+    job: Callable[..., PlannedJob],
+    record: Callable[..., Record],
+    console: Callable[..., Console],
+) -> None:
+    """A job that joined by notification stands with its stage, not at the end."""
+    jobs = [job(name) for name in ("lint", "tests-3.11", "docs", "tests-3.12", "lint-late")]
+
+    table = text(ended(*((one, record(one)) for one in jobs)), console()).partition("\n\n")[0]
+
+    assert ["job", "lint", "lint-late", "tests-3.11", "tests-3.12", "docs"] == [
+        line.split()[0] for line in table.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 61, 200])
+def test_a_job_is_folded_only_where_the_table_does_not_fit(
     run: RunEnded, console: Callable[..., Console], width: int
 ) -> None:
-    """Long cells go on in the next line; verdicts and times stay whole."""
+    """Nothing is lost in either case; verdicts and times stay whole."""
     table = text(run, console(width, force_terminal=True, color_system=None)).strip().partition("\n\n")[0]
 
+    assert (width >= 61) == (6 == len(table.splitlines()))
+    assert (width >= 61) == ("tests-3.12(x='[red]')  failed   8.0s    8 passed, 1 failed" in table)
     assert max(map(len, table.splitlines())) <= width
-    assert re.search(r"\bblocked\b", table)
-    assert re.search(r"\b1m 01s\b", table)
-    assert "theadvisoryservicedoesnotanswer" in "".join(
-        re.sub(r"^(waived +1\.0s)? +", "", line) for line in table.splitlines()
-    ).replace(" ", "")
+    assert {"blocked", "1m 01s", "8.0s", "skipped"} <= set(re.findall(r"1m 01s|[\w.]+", table))
+
+
+@pytest.mark.parametrize("note", ["word " * 100, "长" * 300])
+def test_a_note_takes_at_most_two_lines(
+    ended: Callable[..., RunEnded],
+    job: Callable[..., PlannedJob],
+    record: Callable[..., Record],
+    console: Callable[..., Console],
+    note: str,
+) -> None:
+    """However long it is, and however long the ids of its jobs; a cached job's reason is a note."""
+    one, two = job("tests(" + "x" * 100 + ")"), job("docs")
+    done = ended((one, record(one, notes=(note,))), (two, record(two, Verdict.CACHED, reason="from run 7")))
+
+    said = text(done, console(60, force_terminal=True, color_system=None)).splitlines()
+    long, short = [line for line in said if line.startswith("note")]
+
+    assert 110 < cell_len(long) < 120
+    assert long.startswith("note tests(xxx")
+    assert long.endswith("…")
+    assert note[:10].strip() in long
+    assert "note docs: from run 7" == short
 
 
 def test_lines_to_paste_are_never_wrapped(run: RunEnded, console: Callable[..., Console]) -> None:
@@ -161,25 +212,39 @@ def test_hundreds_of_jobs_that_never_started_do_not_hide_the_cause(
 
     said = text(ended((first, record(first, Verdict.FAILED)), *blocked), console())
 
-    assert 300 == len(re.findall(r"^(?:late)? +late\(\d+\) +blocked", said, re.MULTILINE))
+    assert 300 == len(re.findall(r"^late\(\d+\) +blocked", said, re.MULTILINE))
     assert 10 == len(re.findall(r"^blocked late\(\d+\): first failed$", said, re.MULTILINE))
     assert said.index("and 290 more jobs that never started\n") < said.index("failed first\n  repeat: nox -s first\n")
 
 
-def test_the_end_of_a_log_is_shown_once_and_only_its_end(
-    ended: Callable[..., RunEnded],
-    job: Callable[..., PlannedJob],
-    record: Callable[..., Record],
-    directory: RunDirectory,
-    console: Callable[..., Console],
-) -> None:
-    """25 lines of 1000."""
-    one = job("lint")
-    directory.log_path("lint").write_text("".join(f"line {n}\n\n" for n in range(1000)))
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\n \n\x1b[0m\n", ()),
+        (b"one\n\n\ttwo  \r\nthree", ("one", "        two", "three")),
+        (b"\x1b[31mred\x1b[0m \xff\xfe\n\x1b]8;;http://x\x07link\x1b]8;;\x07", ("red \ufffd\ufffd", "link")),
+        (b"z" * 1000, ("z" * 400 + "…",)),
+        (b"".join(b"line %d\n\n" % number for number in range(30)), tuple(f"line {n}" for n in range(5, 30))),
+    ],
+)
+def test_the_end_of_any_log(tmp_path: Path, content: bytes, expected: tuple[str, ...]) -> None:
+    """25 lines that say something, without escapes; lines that never end are cut."""
+    log = tmp_path / "log"
+    log.write_bytes(content)
 
-    said = text(ended((one, record(one, Verdict.TIMED_OUT))), console())
+    assert expected == summary.last_lines(log)
 
-    assert [f"  | line {n}" for n in range(975, 1000)] == re.findall(r"^  \|.*$", said, re.MULTILINE)
+
+def test_the_end_of_a_huge_log_has_whole_lines(tmp_path: Path) -> None:
+    """Only so many, and none that starts in its middle."""
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        stream.seek(100 * 1024 * 1024)
+        stream.writelines(b"%07d %s\n" % (number, b"\xc3\xa9" * 1500) for number in range(24))
+
+    lines = summary.last_lines(log)
+
+    assert [f"{number:07}" for number in range(3, 24)] == [line[:7] for line in lines]
 
 
 def test_a_red_job_without_output_says_so(
@@ -207,4 +272,75 @@ def test_a_stream_that_is_not_utf_8_gets_escapes(
 
     summary.write(ended((one, record(one, reason="\udcff"))), console(file=stream))
 
-    assert rb"tests(\u6570)  passed   1.0s  \udcff" in raw.getvalue()
+    assert rb"tests(\u6570)  passed   1.0s" in raw.getvalue()
+    assert rb"note tests(\u6570): \udcff" in raw.getvalue()
+
+
+def test_the_whole_markdown_document(
+    ended: Callable[..., RunEnded],
+    job: Callable[..., PlannedJob],
+    record: Callable[..., Record],
+    directory: RunDirectory,
+) -> None:
+    """Verdict, table, cause with its command and log, waiver, notes, figures."""
+    one, two = job("tests(a|b)"), job("audit")
+    directory.log_path(one.id).write_text("```\n<b>\n")
+    failed = record(one, Verdict.FAILED, reason="a_b", tests=TestCounts(passed=1, failed=1), notes=("*",))
+    expected = """\
+## red: 2 jobs: failed 1, waived 1
+
+| job | verdict | time | tests |
+| --- | --- | --- | --- |
+| tests\\(a\\|b\\) | failed | 1.0s | 1 passed, 1 failed |
+| audit | waived | 1.0s |  |
+
+### failed tests\\(a\\|b\\)
+
+a\\_b
+
+```text
+nox -s "tests(a|b)"
+```
+
+<details><summary>end of its log</summary>
+
+````text
+```
+<b>
+````
+
+</details>
+
+**waived audit**: no answer
+
+**note tests\\(a\\|b\\)**: \\*
+
+- 1 passed, 1 failed
+- **time**: 3.0s for 2.0s of jobs
+- **critical path**: 1.0s: tests\\(a\\|b\\)
+- **records and logs**: .isonox/runs/20261121T104500Z-3fa94c
+"""
+
+    run = ended((one, failed), (two, record(two, Verdict.WAIVED, reason="no answer")), seconds=3.0)
+
+    assert expected == summary.markdown(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain-3.12", "plain-3.12"),
+        ("[x](y)", r"\[x\]\(y\)"),
+        ("a|b\\", r"a\|b\\"),
+        ("<img> @me #1", r"\<img\> \@me \#1"),
+    ],
+)
+def test_escaped_text_means_itself(text: str, expected: str) -> None:
+    """Links, cells, tags and mentions are text."""
+    assert expected == summary.escape(text)
+
+
+@pytest.mark.parametrize(("text", "fence"), [("x", "```"), ("`````", "``````"), ("a ``` b", "````")])
+def test_a_fence_is_longer_than_what_it_holds(text: str, fence: str) -> None:
+    """A log can't break out of its block."""
+    assert f"{fence}text\n{text}\n{fence}" == summary.fenced(text)

@@ -105,7 +105,7 @@ def skipped(session):
 
 @isonox.session(venv_backend="none", timeout_minutes=0.02)
 def slow(session):
-    session.run("sleep", "600", external=True)
+    session.run("sh", "-c", "sleep 600 & sleep 600", external=True)
 
 @isonox.session(venv_backend="none", timeout_minutes=0.02)
 def stubborn(session):
@@ -161,6 +161,7 @@ def leaves(session):
     assert "raises failed" == records["follows"]["reason"]
     assert "install it" in records["absent-3.99"]["reason"]
     assert "left 1 process(es) running" in " ".join(records["leaves"]["notes"])
+    assert [] == records["slow"]["notes"]
     assert [] == wait_until_gone("sleep 611", 1)
 
 

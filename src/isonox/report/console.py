@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
+from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from rich.console import Group
-from rich.control import Control
+from rich.constrain import Constrain
 from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
-from isonox.model.events import JobEnded, JobStarted, RunEnded
-from isonox.report import frame, wording
-from isonox.report.progress import Progress
-from isonox.system import clock
+from isonox.model.events import JobAdded, JobEnded, JobStarted, RunEnded, RunStarted
+from isonox.report import forecast, wording
+from isonox.system import clock, logs
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from pathlib import Path
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from isonox.model.events import Event
+    from isonox.model.plan import PlannedJob
     from isonox.model.record import Record
 
 #: Seconds between two frames: eight a second are smooth, and cost next to nothing.
 _FRAME = 0.125
+
+_BAR_WIDTH = 10
+
+#: Bytes of a log's end that are searched for its last line.
+_LOG_END = 4096
 
 
 class Lines:
@@ -36,8 +44,7 @@ class Lines:
     """
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        _outlive_reader(console)
+        self._console = _outliving(console)
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -55,90 +62,117 @@ class Board:
     """
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        _outlive_reader(console)
-        self._progress = Progress()
-        self._live: Live | None = None
-        self._width = 0
-        self._painted = 0.0
-        self._finished: deque[Text] = deque(maxlen=200)
+        self._console = _outliving(console)
+        self._width = console.width
+        self._painted = self._since = 0.0
+        self._slots = 1
+        self._open: dict[str, PlannedJob] = {}
+        self._running: dict[str, tuple[JobStarted, float]] = {}
+        self._done = self._red = 0
+        self._last_ended: deque[Text] = deque(maxlen=50)
+        self._live = Live(
+            console=console, get_renderable=self._frame, auto_refresh=False, transient=True, redirect_stdout=False
+        )
 
     def __enter__(self) -> Self:
-        self._begin()
+        self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         now = clock.monotonic()
-        self._progress.take(event, now)
-        if self._live is None:
-            return
-        if isinstance(event, RunEnded):
-            self._end()
-            return
         if self._console.width != self._width:
             self._start_over()
-        if isinstance(event, JobEnded):
-            line = ended_line(event.record)
-            self._finished.append(line)
-            self._console.print(line, soft_wrap=True)
+        match event:
+            case RunStarted():
+                self._since, self._slots, self._open = now, event.slots, dict(event.plan.by_id)
+            case JobAdded():
+                self._open[event.job.id] = event.job
+            case JobStarted():
+                self._running[event.job.id] = event, now
+            case JobEnded():
+                self._end(event.record)
+            case RunEnded():
+                self._live.stop()
         if now - self._painted >= _FRAME:
             self._painted = now
             self._live.refresh()
 
-    def _begin(self) -> None:
-        self._width = self._console.width
-        self._live = Live(
-            console=self._console,
-            get_renderable=self._frame,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            vertical_overflow="crop",
-        )
-        self._live.start()
-
-    def _end(self) -> None:
-        if self._live is not None:
-            live, self._live = self._live, None
-            live.stop()
+    def _end(self, record: Record) -> None:
+        self._open.pop(record.job, None)
+        self._running.pop(record.job, None)
+        self._done += 1
+        self._red += not record.verdict.green
+        self._last_ended.append(ended_line(record))
+        self._console.print(self._last_ended[-1], soft_wrap=True)
 
     def _start_over(self) -> None:
         """Paint the screen anew after its width has changed.
 
         Terminals rewrap lines when they get narrower, each in its own way, so nobody knows where the old board is.
         """
-        self._end()
-        self._console.control(Control.clear(), Control.home())
-        for line in list(self._finished)[-max(1, self._console.height // 2) :]:
-            self._console.print(line, soft_wrap=True)
-        self._begin()
+        self._width = self._console.width
+        self._console.clear()
+        kept = list(self._last_ended)[-max(1, self._console.height // 2) :]
+        self._console.print(Text("\n").join(kept), soft_wrap=True)
 
-    def _frame(self) -> Group:
-        # One row and one column stay free: a terminal scrolls when its last cell is written.
-        size = self._console.size
-        lines = frame.paint(
-            self._progress, clock.monotonic(), width=max(1, size.width - 1), height=max(1, size.height - 1)
-        )
-        return Group(*lines)
+    def _frame(self) -> RenderableType:
+        """Make the board; what does not fit the terminal is cut."""
+        now = clock.monotonic()
+        width = max(1, self._console.width - 1)  # a terminal may go to the next line when its last cell is written
+        name_width = max(10, width * 2 // 5)
+        jobs = Table.grid(expand=True, padding=(0, 1))
+        for ratio in (None, None, None, 1):
+            jobs.add_column(no_wrap=True, overflow="ellipsis", ratio=ratio)
+        for started, since in self._running.values():
+            # Only a job that was timed before gets a bar: a guess is no progress.
+            total = started.job.estimate_seconds if started.job.estimate_from == "history" else 0.0
+            jobs.add_row(
+                Text(wording.cut(f"  {wording.one_line(started.job.id)}", name_width)),
+                _stopwatch(now - since),
+                ProgressBar(total, now - since, _BAR_WIDTH, finished_style="bar.complete") if total else "",
+                Text(_last_line(started.log), "dim"),
+            )
+        return Constrain(Group(self._header(now), jobs), width)
+
+    def _header(self, now: float) -> Text:
+        """Say how far the run is; nothing is forecast from guesses alone."""
+        guessed = sum(job.estimate_from == "prior" for job in self._open.values())
+        words = [
+            Text(f"{self._done}/{self._done + len(self._open)} done", "bold"),
+            Text(f"{self._red} red", "bold red" if self._red else ""),
+            Text(_stopwatch(now - self._since)),
+        ]
+        if guessed < len(self._open):
+            elapsed = {name: now - since for name, (_, since) in self._running.items()}
+            words.append(Text(f"about {_stopwatch(forecast.rest(self._open.values(), self._slots, elapsed))} left"))
+        if guessed:
+            words.append(Text(f"{wording.count(guessed, 'job')} never timed", "dim"))
+        return Text(", ", no_wrap=True, overflow="ellipsis").join(words)
 
 
 def ended_line(record: Record) -> Text:
     """Return the line for a job that has its verdict: verdict, job, time, and why it is not simply passed."""
-    line = Text.assemble(
-        (f"{record.verdict.value:<9}", wording.STYLES[record.verdict]),
-        f" {wording.one_line(record.job)}",
-    )
+    line = Text.assemble((f"{record.verdict.value:<9}", wording.STYLES[record.verdict]))
+    line.append(f" {wording.one_line(record.job)}")
     if record.seconds:
         line.append(f" {wording.span(record.seconds)}", "dim")
     if record.reason:
         line.append(f": {wording.one_line(record.reason)}")
     return line
+
+
+def _stopwatch(seconds: float) -> str:
+    return str(timedelta(seconds=int(seconds)))
+
+
+def _last_line(log: Path) -> str:
+    """Return the last line of a log that says something; empty where there is none."""
+    lines = map(wording.one_line, reversed(logs.tail(log, _LOG_END).splitlines()))
+    return next(filter(None, lines), "")
 
 
 class _Outliving:
@@ -150,14 +184,11 @@ class _Outliving:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
-    def write(self, text: str) -> int:
-        """Write, or lose it."""
+    def write(self, text: str) -> None:
         with contextlib.suppress(OSError):
             self._stream.write(text)
-        return len(text)
 
     def flush(self) -> None:
-        """Flush, or lose it."""
         with contextlib.suppress(OSError):
             self._stream.flush()
 
@@ -165,5 +196,6 @@ class _Outliving:
         return getattr(self._stream, name)
 
 
-def _outlive_reader(console: Console) -> None:
+def _outliving(console: Console) -> Console:
     console.file = cast("IO[str]", _Outliving(console.file))
+    return console

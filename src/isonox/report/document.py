@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from isonox.errors import ExitCode
 from isonox.model.record import Record, TestCounts
 from isonox.model.verdict import Verdict
-from isonox.report.figures import of_run
+from isonox.planning.graph import critical_path
+from isonox.report import wording
+from isonox.sessions.run_directory import RunDirectory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from isonox.model.events import RunEnded
     from isonox.model.plan import Plan
 
 RUN_VERSION = 1
+
+_EXIT_CODES = {"green": ExitCode.OK, "red": ExitCode.JOB_FAILED, "interrupted": ExitCode.INTERRUPTED}
 
 
 class CriticalPath(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,28 +89,57 @@ def plan_id(plan: Plan) -> str:
     return hashlib.sha256(msgspec.json.encode(plan)).hexdigest()[:16]
 
 
-def document(ended: RunEnded) -> RunDocument:
-    """Return the document of a run that has just ended."""
-    run = of_run(ended)
+def of_run(ended: RunEnded) -> RunDocument:
+    """Return the document of a run that has just ended; the summary is made from it, too."""
+    directory = RunDirectory(ended.directory)
+    noxfile = _from_here(directory.path.parents[2] / ended.plan.noxfile)  # a run's folder is `ROOT/.isonox/runs/ID`
+    seconds = {record.job: record.seconds for record in ended.records}
+    path = tuple(job for job in critical_path(ended.plan.jobs, seconds) if seconds[job] > 0)
+    red = [record for record in ended.records if not record.verdict.green]
+    repeat = []
+    for record in sorted(red, key=has_started):
+        job = ended.plan.by_id[record.job]
+        command = wording.repeat(job.session, job.posargs, noxfile)
+        repeat.append(Repeat(job=job.id, log=_from_here(directory.log_path(job.id)), command=command))
+    verdict: Literal["green", "red", "interrupted"] = "interrupted" if ended.interrupted else "red" if red else "green"
     return RunDocument(
         isonox=ended.plan.isonox,
-        run=ended.directory.name,
+        run=directory.id,
         plan=plan_id(ended.plan),
         commit=ended.plan.commit,
         dirty=ended.plan.dirty,
-        verdict=run.word,
-        exit_code=int(run.exit_code),
-        directory=run.directory,
+        verdict=verdict,
+        exit_code=_EXIT_CODES[verdict],
+        directory=_from_here(directory.path),
         wall_seconds=round(ended.seconds, 3),
-        sum_seconds=round(run.sum, 3),
-        critical_path=CriticalPath(jobs=run.path, seconds=round(run.path_seconds, 3)),
-        tests=run.tests,
+        sum_seconds=round(sum(seconds.values()), 3),
+        critical_path=CriticalPath(jobs=path, seconds=round(sum(seconds[job] for job in path), 3)),
+        tests=_tests(ended.records),
         verdicts={record.job: record.verdict for record in ended.records},
-        repeat=tuple(Repeat(job=row.record.job, log=row.log_path, command=row.repeat) for row in run.red),
+        repeat=tuple(repeat),
         records=ended.records,
     )
 
 
 def run_document(ended: RunEnded) -> bytes:
     """Return the document as JSON, indented."""
-    return msgspec.json.format(msgspec.json.encode(document(ended)), indent=2)
+    return msgspec.json.format(msgspec.json.encode(of_run(ended)), indent=2)
+
+
+def has_started(record: Record) -> bool:
+    """Return whether a job ran at all, however short."""
+    return record.seconds > 0 or record.verdict not in (Verdict.BLOCKED, Verdict.CANCELLED)
+
+
+def _tests(records: Iterable[Record]) -> TestCounts | None:
+    counts = [record.tests for record in records if record.tests is not None]
+    outcomes = {name: sum(getattr(one, name) for one in counts) for name in TestCounts.__struct_fields__}
+    return TestCounts(**outcomes) if counts else None
+
+
+def _from_here(path: Path) -> str:
+    """Return `path` as seen from the current folder."""
+    try:
+        return os.path.relpath(path)
+    except ValueError:  # another drive
+        return str(path)

@@ -1,13 +1,18 @@
-"""The summary at the end of a run, for a terminal: verdicts, causes, and what it all came to."""
+"""The summary at the end of a run, for a terminal and as GitHub Markdown."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from isonox.model.verdict import Verdict
 from isonox.report import wording
-from isonox.report.figures import HEADINGS, of_run
+from isonox.report.document import has_started, of_run
+from isonox.system import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,13 +20,28 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from isonox.model.events import RunEnded
-    from isonox.report.figures import Figures, Row
+    from isonox.model.record import Record, TestCounts
+    from isonox.report.document import RunDocument
+
+_HEADINGS = ("job", "verdict", "time", "tests")
 
 #: A run that stops early can leave hundreds of jobs that never started; more than so many are not spelt out.
 _NEVER_STARTED_SHOWN = 10
 
-#: Columns of the table where standard output is no terminal and nobody knows the width.
+#: Jobs that are named where several have the same note.
+_NAMED = 2
+
+#: Lines of a red job's log that are shown, characters of each, and bytes of its end that are searched for them.
+_LOG_LINES = 25
+_LINE_LENGTH = 400
+_LOG_END = 64 * 1024
+
+#: Columns where nobody knows the width: standard output is no terminal, or a web page.
 _FILE_WIDTH = 120
+
+_WORD_STYLES = {"green": "bold green", "red": "bold red", "interrupted": "bold magenta"}
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>~&@$])")
 
 
 def write(ended: RunEnded, console: Console) -> None:
@@ -31,54 +51,144 @@ def write(ended: RunEnded, console: Console) -> None:
     with console.capture() as captured:
         if console.is_terminal:
             console.line()  # below what the run itself has shown
-        console.print(wording.table(HEADINGS, [row.cells for row in run.rows]), width=width, soft_wrap=False)
+        console.print(wording.table(_HEADINGS, _cells(run)), width=width, soft_wrap=False)
         for line in _below(run, width):
             console.print(line, soft_wrap=True)
-    text = "".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1])
+    text = re.sub(r" +((?:\x1b\[[0-9;]*m)*)$", r"\1", captured.get(), flags=re.MULTILINE)
     console.file.write(text.encode(console.encoding, "backslashreplace").decode(console.encoding))
     console.file.flush()
 
 
-def _below(run: Figures, width: int) -> Iterator[Text]:
-    """Yield what stands below the table, one line each: causes, waivers, notes, figures."""
-    yield from _red(run)
-    if run.waived:
-        yield Text()
-    for row in run.waived:
-        yield _labelled(f"waived {row.name}", row.reason, "yellow")
-    if run.notes:
-        yield Text()
-    for text, names in run.notes.items():
-        note = _labelled(f"note {wording.cut(names, max(1, width - len('note : ')))}", text, "bold")
-        note.truncate(2 * width - 1, overflow="ellipsis")  # less one: a wide character may not fit a line's last cell
-        yield note
-    yield Text()
-    verdict, *figures = run.totals
-    yield _labelled(*verdict, {"green": "bold green", "red": "bold red"}.get(run.word, "bold magenta"))
-    for label, text in figures:
-        yield _labelled(label, text, "bold") if label else Text(text)
+def markdown(ended: RunEnded) -> str:
+    """Return the same as a Markdown document."""
+    run = of_run(ended)
+    records = {record.job: record for record in run.records}
+    (word, counts), *figures = _totals(run)
+    table = [_HEADINGS, ("---",) * len(_HEADINGS), *(map(escape, cells) for cells in _cells(run))]
+    parts = [f"## {word}: {escape(counts)}", "\n".join(f"| {' | '.join(cells)} |" for cells in table)]
+    for red in run.repeat:
+        label, reason = map(escape, _reason(records[red.job]))
+        parts += [f"### {label}", reason, fenced(red.command)]
+        if log := "\n".join(last_lines(Path(red.log))):
+            parts += ["<details><summary>end of its log</summary>", fenced(log), "</details>"]
+    lines = [*map(_reason, _waived(run)), *_notes(run, _FILE_WIDTH)]
+    parts += [f"**{escape(label)}**: {escape(text)}" for label, text in lines]
+    parts.append("\n".join(f"- **{label}**: {escape(text)}" if label else f"- {text}" for label, text in figures))
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _red(run: Figures) -> Iterator[Text]:
-    """Yield the causes: jobs that never started, in short; then the end of each red job's log."""
-    never = [row for row in run.red if row.seconds is None]
+def escape(text: str) -> str:
+    r"""Return `text` so that Markdown shows it as it is.
+
+    GitHub Flavored Markdown lets a backslash escape any ASCII punctuation (section 2.4 of its specification),
+    `|` inside of tables included.
+    """
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def fenced(text: str) -> str:
+    """Return `text` as a code block whose fence is longer than any run of backticks inside."""
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall(r"`+", text)), 0)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def last_lines(log: Path) -> tuple[str, ...]:
+    """Return the last lines of a log that say something, as plain text; none where there is no log."""
+    lines = [line.expandtabs().rstrip() for line in logs.tail(log, _LOG_END).splitlines()]
+    said = [line for line in lines if line][-_LOG_LINES:]
+    return tuple(line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}…" for line in said)
+
+
+def _below(run: RunDocument, width: int) -> Iterator[Text]:
+    """Yield what stands below the table, line by line: causes, waivers, notes, figures."""
+    records = {record.job: record for record in run.records}
+    never = [red for red in run.repeat if not has_started(records[red.job])]
     if never:
         yield Text()
-    for row in never[:_NEVER_STARTED_SHOWN]:
-        yield from _heading(row)
+    for red in never[:_NEVER_STARTED_SHOWN]:
+        yield from _cause(records[red.job], red.command)
     if len(never) > _NEVER_STARTED_SHOWN:
         yield Text(f"and {wording.count(len(never) - _NEVER_STARTED_SHOWN, 'more job')} that never started")
-    for row in run.red[len(never) :]:
+    for red in run.repeat[len(never) :]:
         yield Text()
-        yield from _heading(row)
-        yield _labelled("  log", row.log_path if row.log else f"{row.log_path} (empty)", "bold")
-        yield from (Text(f"  | {line}") for line in row.log)
+        yield from _cause(records[red.job], red.command)
+        log = last_lines(Path(red.log))
+        yield _labelled("  log", red.log if log else f"{red.log} (empty)", "bold")
+        yield from (Text(f"  | {line}") for line in log)
+    waived = [_labelled(*_reason(record), "yellow") for record in _waived(run)]
+    notes = [_labelled(label, text, "bold") for label, text in _notes(run, width)]
+    figures = [_labelled(label, text, _WORD_STYLES.get(label, "bold")) for label, text in _totals(run)]
+    for paragraph in filter(None, (waived, notes, figures)):
+        yield Text()
+        yield from paragraph
 
 
-def _heading(row: Row) -> Iterator[Text]:
-    yield _labelled(f"{row.verdict.value} {row.name}", row.reason, wording.STYLES[row.verdict])
-    yield _labelled("  repeat", row.repeat, "bold")
+def _cause(record: Record, command: str) -> Iterator[Text]:
+    yield _labelled(*_reason(record), wording.STYLES[record.verdict])
+    yield _labelled("  repeat", command, "bold")
 
 
 def _labelled(label: str, text: str, style: str) -> Text:
-    return Text.assemble((label, style), f": {text}" if text else "")
+    return Text.assemble((label, style), ": " if label and text else "", text)
+
+
+def _reason(record: Record) -> tuple[str, str]:
+    """Return which job has which verdict, and why."""
+    return f"{record.verdict.value} {wording.one_line(record.job)}", wording.one_line(record.reason)
+
+
+def _waived(run: RunDocument) -> list[Record]:
+    return [record for record in run.records if record.verdict is Verdict.WAIVED]
+
+
+def _cells(run: RunDocument) -> list[tuple[str, ...]]:
+    """Return what the table says under its headings, grouped by stage."""
+    stages = list(dict.fromkeys(record.stage for record in run.records))
+    return [
+        (
+            wording.one_line(record.job),
+            record.verdict.value,
+            wording.span(record.seconds) if has_started(record) else "",
+            _tests(record.tests),
+        )
+        for record in sorted(run.records, key=lambda record: stages.index(record.stage))
+    ]
+
+
+def _tests(tests: TestCounts | None) -> str:
+    if tests is None:
+        return ""
+    found = [(tests.passed, "passed"), (tests.failed + tests.errors, "failed"), (tests.skipped, "skipped")]
+    return ", ".join(f"{number} {word}" for number, word in found if number) or "none"
+
+
+def _notes(run: RunDocument, width: int) -> Iterator[tuple[str, str]]:
+    """Yield what else the jobs have to say, each text once; with its label it takes at most two lines of `width`."""
+    found: dict[str, list[str]] = {}
+    for record in run.records:
+        said = record.verdict in (Verdict.PASSED, Verdict.CACHED)  # the reasons of all others are told apart
+        texts = [wording.one_line(text) for text in ((record.reason,) if said else ()) + record.notes]
+        for text in filter(None, dict.fromkeys(texts)):
+            found.setdefault(text, []).append(wording.one_line(record.job))
+    for text, jobs in found.items():
+        label = wording.cut(f"note {wording.some(jobs, _NAMED)}", max(1, width - 2))
+        # Less one: a wide character may not fit into the last cell of a line.
+        shown = Text(f"{label}: {text}")
+        shown.truncate(2 * width - 1, overflow="ellipsis")
+        yield label, shown.plain.removeprefix(f"{label}: ")
+
+
+def _totals(run: RunDocument) -> list[tuple[str, str]]:
+    """Return what the run came to, as labels and texts, the verdict first; the tests stand without a label."""
+    found = Counter(run.verdicts.values())
+    verdicts = ", ".join(f"{verdict.value} {found[verdict]}" for verdict in Verdict if found[verdict])
+    lines: list[tuple[str, str]] = [(run.verdict, f"{wording.count(len(run.records), 'job')}: {verdicts}")]
+    if tests := run.tests:
+        skipped = f", {tests.skipped} skipped" if tests.skipped else ""
+        lines.append(("", f"{tests.passed} passed, {tests.failed + tests.errors} failed{skipped}"))
+    measured = [(wording.one_line(record.job), record.coverage_percent) for record in run.records]
+    lines += [("coverage", f"{percent:.1f} % ({job})") for job, percent in measured if percent is not None]
+    lines.append(("time", f"{wording.span(run.wall_seconds)} for {wording.span(run.sum_seconds)} of jobs"))
+    if path := " -> ".join(map(wording.one_line, run.critical_path.jobs)):
+        lines.append(("critical path", f"{wording.span(run.critical_path.seconds)}: {path}"))
+    return [*lines, ("records and logs", run.directory)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 #: Colours of rich; the verdict's word always stands beside them.
-STYLES = {
+STYLES: dict[str, str] = {
     Verdict.PASSED: "green",
     Verdict.CACHED: "green",
     Verdict.WAIVED: "yellow",
@@ -40,11 +39,6 @@ def span(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE}m {whole % _MINUTE:02}s"
     return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02}m"
-
-
-def stopwatch(seconds: float) -> str:
-    """Return a duration as a display that runs: `0:12:30`."""
-    return str(timedelta(seconds=max(0, int(seconds))))
 
 
 def one_line(text: str) -> str:
@@ -86,11 +80,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     for place in used:
         heading = headings[place]
         made.add_column(Text(heading, "bold"), no_wrap=heading in ("verdict", "time"), overflow="fold")
-    styles: dict[str, str] = {verdict.value: style for verdict, style in STYLES.items()}
     for row in cells:
-        made.add_row(
-            *(Text(row[place], styles.get(row[place], "") if headings[place] == "verdict" else "") for place in used)
-        )
+        styles = [
+            STYLES.get(cell, "") if heading == "verdict" else "" for heading, cell in zip(headings, row, strict=True)
+        ]
+        made.add_row(*(Text(row[place], styles[place]) for place in used))
     return made
 
 

@@ -30,9 +30,9 @@ def become_subreaper() -> None:
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    """Return all living processes below `pid`, itself not included."""
+    """Return all living processes below `pid`, itself not included; one that only waits to be reaped is dead."""
     try:
-        return psutil.Process(pid).children(recursive=True)
+        return [process for process in psutil.Process(pid).children(recursive=True) if _is_alive(process)]
     except psutil.Error:
         return []
 
