@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 COPIES = ("src/isonox/adopt/templates/bootstrap.sh", "examples/storefront/bootstrap.sh")
 
+#: A stand-in for `python -m venv DIRECTORY`: the environment's python is the stand-in itself.
+VENV = 'if [ "$1" = -m ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi; exit 0'
+
 
 def bootstrap(folder: Path, python: str, lock: str = "") -> subprocess.CompletedProcess[str]:
     """Run the script in a folder with nothing but a lock, and no uv on PATH."""
@@ -43,14 +46,13 @@ def fake_python(folder: Path, script: str) -> str:
         ("exit 1", "", "is older than Python 3.11", "make ci PYTHON=python3.12"),
         ('[ "$1" = -m ] && exit 1; exit 0', "", "can't make a virtual environment", "python3-venv"),
         (
-            'if [ "$1" = -m ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi; exit 0',
+            VENV,
             'name = "other"\nversion = "1"\n',
             "uv.lock does not name uv",
             "uv add --group ci uv",
         ),
         (
-            'if [ "$2" = pip ]; then exit 1; fi\n'
-            'if [ "$1" = -m ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi; exit 0',
+            f'if [ "$2" = pip ]; then exit 1; fi; {VENV}',
             'name = "uv"\nversion = "0.9.0"\n',
             "pip could not install uv 0.9.0",
             "check the network",

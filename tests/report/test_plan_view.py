@@ -193,7 +193,7 @@ def test_a_requirement_outside_of_the_plan_is_said(
 @pytest.mark.parametrize(
     ("names", "selection", "ci", "job", "why"),
     [
-        (("lint",), {}, (), "coverage", "its names (coverage), asked: lint"),
+        (("lint",), {}, (), "coverage", "its name (coverage), asked: lint"),
         ((), {"tags": ("fast",)}, (), "coverage", "its tags (none), asked: fast"),
         ((), {"packages": ("api",)}, (), "coverage", "its package (none), asked: api"),
         (("tests",), {"pythons": ("3.11",)}, (), "tests-3.12(api)", "its Python (3.12), asked: 3.11"),

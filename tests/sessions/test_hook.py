@@ -178,10 +178,16 @@ def test_a_lock_that_is_out_of_date_is_red_and_says_how_to_refresh(repository: M
 def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> None:
     """Ctrl-C in a hand-typed nox: cancelled, and the command's children are gone."""
     seconds = f"6{os.getpid()}"
+    script = (
+        "import pathlib, subprocess, time\n"
+        f"subprocess.Popen(['sleep', '{seconds}'], start_new_session=True)\n"
+        "pathlib.Path('up').touch()\n"
+        "time.sleep(600)\n"
+    )
     made = repository(
         {
-            "noxfile.py": "import isonox\n@isonox.session(venv_backend='none')\n"
-            f"def a(session): session.run('sh', '-c', 'sleep {seconds} & sleep {seconds}', external=True)\n"
+            "noxfile.py": "import sys, isonox\n@isonox.session(venv_backend='none')\n"
+            f"def a(session): session.run(sys.executable, '-c', {script!r}, external=True)\n"
         }
     )
     process = subprocess.Popen(
@@ -192,10 +198,9 @@ def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> N
         start_new_session=True,
         env={name: value for name, value in os.environ.items() if not name.startswith("NOX")},
     )
-    deadline = time.monotonic() + 20
-    while not list((made.path / ".isonox").glob("runs/*/records")) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 30
+    while not (made.path / "up").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(0.7)  # the command is running now
     os.killpg(process.pid, signal.SIGINT)
     process.wait(20)
 
@@ -214,7 +219,7 @@ def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> N
         ("shards=3", "splitting is not available"),
         ("timeout_minutes=0", "must be more than 0"),
         ("env={'PORT': 5432}", "env: PORT=5432 must be a string"),
-        ("secrets='TOKEN'", "secrets='TOKEN' must be a list"),
+        ("artifacts='*.txt'", "artifacts='*.txt' must be a list"),
         ("per_package=['nope']", "no package of this workspace"),
     ],
 )

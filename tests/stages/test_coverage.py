@@ -30,31 +30,26 @@ UNUSED = "def never():\n    a = 1\n    return a\n"
 TEST = "import shop\n\n\ndef test_era() -> None:\n    assert shop.era()\n"
 
 
-def test_pythons_are_combined_reported_and_judged(repository: MakeRepository) -> None:
-    """Two Pythons together run every line; a file that nothing imports brings the total below `fail_under`."""
+def test_pythons_are_combined_reported_and_judged(sharing: MakeRepository) -> None:
+    """Two Pythons together run every line of one file; one that nothing imports brings the total below `fail_under`."""
     noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11", "3.12"])\nstages.coverage()\n'
     settings = f"{PYTEST}\n[tool.coverage.report]\nfail_under = 80\n"
-    repo = repository({"noxfile.py": noxfile, "src/shop.py": SHOP, "tests/test_shop.py": TEST}, settings=settings)
+    files = {"noxfile.py": noxfile, "src/shop.py": SHOP, "src/unused.py": UNUSED, "tests/test_shop.py": TEST}
+    repo = sharing(files, settings=settings)
 
     run = repo.run_nox("-s", "coverage")  # nox runs what it requires first
-
-    assert run.exit_code == 0, run.output
-    assert run.records["coverage"].coverage_percent == 100
-    reports = run.folder / "artifacts/coverage"
-    assert {"html", "coverage.xml", "coverage.md", "coverage.json"} <= {path.name for path in reports.iterdir()}
-    assert "**100%**" in (reports / "coverage.md").read_text(encoding="utf-8")
-    assert repo.git("status", "--porcelain") == ""
-
-    repo.write({"src/unused.py": UNUSED})
-    run = repo.run_nox("-s", "coverage")
 
     record = run.records["coverage"]
     assert (run.exit_code, record.verdict) == (1, Verdict.FAILED)
     assert record.coverage_percent == 62.5
-    assert "is less than fail-under=80; worst: src/unused.py 0 % (lines 1-3)" in record.reason
+    assert "is less than fail-under=80; worst: src/unused.py 0 %" in record.reason, run.output
     assert [(finding.path, finding.line) for finding in record.findings] == [("src/unused.py", 1)]
+    reports = run.folder / "artifacts/coverage"
+    assert {"html", "coverage.xml", "coverage.md", "coverage.json"} <= {path.name for path in reports.iterdir()}
+    assert "**62%**" in (reports / "coverage.md").read_text(encoding="utf-8")
     totals = json.loads((run.folder / "artifacts/coverage/coverage.json").read_text(encoding="utf-8"))["totals"]
     assert totals["missing_lines"] == 3
+    assert repo.git("status", "--porcelain") == ""
 
 
 def test_packages_are_combined(repository: MakeRepository) -> None:
@@ -68,22 +63,13 @@ stages.coverage(overall=90)
 """
     repo = repository({"noxfile.py": noxfile}, base="pair")
 
-    run = repo.run_nox("-s", "tests", "coverage")
+    run = repo.run_nox("-s", "tests", "together", "coverage")
 
-    assert {job: record.package for job, record in run.records.items()} == {
-        "tests-3.11(core)": "core",
-        "tests-3.11(shop)": "shop",
-        "coverage": None,
-    }
-    verdicts = [run.records[job].verdict for job in ("tests-3.11(core)", "tests-3.11(shop)")]
-    assert verdicts == [Verdict.PASSED] * 2, run.output
+    verdicts = [run.records[job].verdict for job in ("tests-3.11(core)", "tests-3.11(shop)", "together-3.11")]
+    assert verdicts == [Verdict.PASSED] * 3, run.output
+    assert f"--source={repo.path}/core/src,{repo.path}/shop/src" in run.output
     assert run.records["coverage"].coverage_percent == 85.71  # 6 of 7 lines: 3 of 4, and 3 of 3
-    assert "worst: core/src/core/__init__.py 75 % (lines 11)" in run.records["coverage"].reason
-
-    together = repo.run_nox("-s", "together")
-
-    assert together.exit_code == 0, together.output
-    assert f"--source={repo.path}/core/src,{repo.path}/shop/src" in together.output
+    assert "worst: core/src/core/__init__.py 75 %" in run.records["coverage"].reason
 
 
 ACCIDENTS = """
@@ -114,15 +100,15 @@ stages.coverage(requires=["lost", "emptied", "damaged", "whole", "accidents"])
 """
 
 
-def test_lost_data_is_red(repository: MakeRepository) -> None:
+def test_lost_data_is_red(sharing: MakeRepository) -> None:
     """Data of three of four jobs goes bad after their tests passed: no figure is made from what is left."""
-    repo = repository({"noxfile.py": ACCIDENTS, "src/shop.py": SHOP, "tests/test_shop.py": TEST}, settings=PYTEST)
+    repo = sharing({"noxfile.py": ACCIDENTS, "src/shop.py": SHOP, "tests/test_shop.py": TEST}, settings=PYTEST)
 
     run = repo.run_nox("-s", "coverage")
 
     record = run.records.pop("coverage")
     assert (run.exit_code, record.verdict, record.coverage_percent) == (1, Verdict.FAILED, None)
-    lost, emptied, damaged = record.reason.removeprefix("the total would be wrong: ").split("; ")
+    damaged, emptied, lost = record.reason.removeprefix("the total would be wrong: ").split("; ")
     assert lost == "lost-3.11 left no coverage data"
     assert emptied == "emptied-3.11 left empty coverage data"
     assert "damaged-3.11" in damaged
@@ -130,10 +116,10 @@ def test_lost_data_is_red(repository: MakeRepository) -> None:
     assert {each.verdict for each in run.records.values()} == {Verdict.PASSED}
 
 
-def test_a_run_without_data_is_red(repository: MakeRepository) -> None:
+def test_a_run_without_data_is_red(sharing: MakeRepository) -> None:
     """Coverage alone has nothing to combine, and names the command that makes something."""
     noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11"])\nstages.coverage(requires=[])\n'
-    repo = repository({"noxfile.py": noxfile})
+    repo = sharing({"noxfile.py": noxfile})
 
     run = repo.run_nox("-s", "coverage")
 

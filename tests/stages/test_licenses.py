@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from importlib.metadata import Distribution
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from isonox.model.verdict import Verdict
-from isonox.stages import spdx
+from isonox.stages.licenses import UNKNOWN, Shipped
+from isonox.workspace.config import Licenses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from tests.conftest import MakeRepository, NoxRun
+
+#: The name in the package is the stage.
+licenses_stage = importlib.import_module("isonox.stages.licenses")
 
 NOXFILE = {"noxfile.py": "from isonox import stages\n\nstages.licenses()\n"}
 
@@ -35,7 +36,7 @@ def test_the_policy_decides_over_what_comes_along_at_run_time(repository: MakeRe
 
     assert run.record.verdict is Verdict.PASSED, run.output
     assert any(note.startswith("there is no licence policy") for note in run.record.notes)
-    assert "sortedcontainers 2.4.0: Apache-2.0" in run.output
+    assert "sortedcontainers 2.4.0 (Apache Software License)" in run.output
     assert "cyclonedx-bom" in run.record.distributions
     assert "2 distribution(s) come along at run time" in run.output
     bill = _sbom(run)
@@ -48,28 +49,25 @@ def test_the_policy_decides_over_what_comes_along_at_run_time(repository: MakeRe
     }
     assert str(repo.path) not in json.dumps(bill)
 
-    repo.write({"pyproject.toml": f'{pyproject}\n[tool.isonox.licenses]\nallow = ["MIT License"]\n'})
+    repo.write({"pyproject.toml": f'{pyproject}\n[tool.isonox.licenses]\nallow = ["MIT"]\n'})
     refused = repo.run_nox("-s", "licenses")
 
     assert refused.record.verdict is Verdict.FAILED
-    assert refused.record.reason.endswith("refuses sortedcontainers 2.4.0 (Apache-2.0)"), refused.output
+    assert refused.record.reason.endswith("refuses sortedcontainers 2.4.0 (Apache Software License)"), refused.output
     assert refused.record.findings[0].path == "uv.lock"
     assert _sbom(refused)["components"]
 
-    ignore = 'deny = ["apache-*"]\nignore = { sortedcontainers = "reviewed", gone = "was here" }\n'
+    ignore = 'deny = ["apache-*"]\nignore = { sortedcontainers = "reviewed" }\n'
     repo.write({"pyproject.toml": f"{pyproject}\n[tool.isonox.licenses]\n{ignore}"})
     ignored = repo.run_nox("-s", "licenses")
 
     assert ignored.record.verdict is Verdict.PASSED, ignored.output
     assert "ignored: sortedcontainers: reviewed" in ignored.record.notes
-    assert any("ignore names 'gone'" in note for note in ignored.record.notes)
 
 
-def test_a_group_without_the_sbom_tool_is_red(repository: MakeRepository) -> None:
+def test_a_group_without_the_sbom_tool_is_red(sharing: MakeRepository) -> None:
     """The SBOM is part of the stage: without it nothing passes."""
-    repo = repository(
-        {"noxfile.py": 'from isonox import stages\n\nstages.licenses(group="bare")\n'}, base="supply-chain"
-    )
+    repo = sharing({"noxfile.py": 'from isonox import stages\n\nstages.licenses(group="bare")\n'}, base="supply-chain")
 
     run = repo.run_nox("-s", "licenses")
 
@@ -78,42 +76,33 @@ def test_a_group_without_the_sbom_tool_is_red(repository: MakeRepository) -> Non
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("choices", "expected"),
     [
-        ({"License-Expression": "mit or apache-2.0", "License": "something else"}, "MIT OR Apache-2.0"),
-        ({"Classifier": "License :: OSI Approved :: MIT License", "License": "see LICENSE"}, "MIT"),
-        ({"Classifier": "License :: OSI Approved", "License": "Apache License, Version 2.0"}, "Apache-2.0"),
-        ({"Classifier": "License :: OSI Approved :: BSD License"}, "BSD License"),
-        ({"Classifier": "License :: Other/Proprietary License"}, "Other/Proprietary License"),
-        ({"License": "GPL (any)"}, "GPL"),
-        ({"License": "UNKNOWN"}, spdx.UNKNOWN),
-        ({"License": "Permission is hereby granted\n to everyone"}, spdx.UNKNOWN),
-        ({}, spdx.UNKNOWN),
+        ([{"expression": "MIT OR Apache-2.0"}], ("MIT OR Apache-2.0",)),
+        (
+            [{"license": {"id": "MIT"}}, {"license": {"name": "License :: OSI Approved :: BSD License"}}],
+            ("MIT", "BSD License"),
+        ),
+        ([], (UNKNOWN,)),
     ],
 )
-def test_the_licence_that_a_distribution_declares(tmp_path: Path, fields: Mapping[str, str], expected: str) -> None:
-    """The expression counts most, then classifiers, then the text; a text that is no name is no answer."""
-    folder = tmp_path / "x-1.dist-info"
-    folder.mkdir()
-    lines = ["Metadata-Version: 2.4", "Name: x", *(f"{name}: {value}" for name, value in fields.items())]
-    (folder / "METADATA").write_text("\n".join(lines) + "\n")
+def test_what_a_component_says_of_its_licence(choices: list[dict[str, Any]], expected: tuple[str, ...]) -> None:
+    """Expressions and ids as they are, classifiers by their last part; nothing is UNKNOWN."""
+    component = {"name": "Typing_X", "version": "1", "licenses": choices}
 
-    assert spdx.of(Distribution.at(folder).metadata) == expected
+    assert licenses_stage.of_component(component) == Shipped("typing-x", "1", expected)
 
 
-def test_several_classifiers_must_all_be_allowed(tmp_path: Path) -> None:
-    """They may mean "and" or "or": the stricter reading."""
-    folder = tmp_path / "x-1.dist-info"
-    folder.mkdir()
-    classifiers = ["BSD License", "Apache Software License", "GNU General Public License (GPL)"]
-    lines = [f"Classifier: License :: OSI Approved :: {name}" for name in classifiers]
-    (folder / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", "Name: x", *lines]))
+def test_a_policy_refuses_what_it_does_not_know() -> None:
+    """UNKNOWN and what is denied are refused, what is ignored is not; all that a package says must be allowed."""
+    said = {"a": ("MIT",), "b": (UNKNOWN,), "c": ("MIT", "BSD License"), "d": ("AGPL-3.0-only",), "e_e": (UNKNOWN,)}
+    shipped = [Shipped(name.replace("_", "-"), "1", licences) for name, licences in said.items()]
 
-    licence = spdx.of(Distribution.at(folder).metadata)
+    allowing = Licenses(allow=("mit",), ignore={"E_e": "ours"})
+    denying = Licenses(deny=("AGPL-*",), ignore={"E_e": "ours"})
 
-    assert licence == "BSD License AND Apache-2.0 AND GNU General Public License"
-    assert spdx.holds(licence, lambda name: spdx.matches(name, ["bsd license", "Apache 2.0", "gnu *"]))
-    assert not spdx.holds(licence, lambda name: spdx.matches(name, ["bsd license", "Apache 2.0"]))
+    assert [one.name for one in licenses_stage.refused(shipped, allowing)] == ["b", "c", "d"]
+    assert [one.name for one in licenses_stage.refused(shipped, denying)] == ["b", "d"]
 
 
 @pytest.mark.parametrize(
@@ -135,4 +124,6 @@ def test_an_expression_holds_if_its_parts_do(expression: str, *, holds: bool) ->
     """OR needs one side, AND both; AND binds closer; an exception is part of the name."""
     allowed = ["mit", "ISC", "GPL-2.0-only WITH *"]
 
-    assert spdx.holds(expression, lambda name: spdx.matches(name, allowed)) is holds
+    refused = licenses_stage.refused([Shipped("x", "1", (expression,))], Licenses(allow=tuple(allowed)))
+
+    assert bool(refused) is not holds

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from isonox import stages
 from isonox.errors import ConfigurationError
 from isonox.model.verdict import Verdict
+from isonox.stages import sources
 
 if TYPE_CHECKING:
     from tests.conftest import MakeRepository
@@ -43,9 +44,9 @@ def _programs(record: Record) -> list[str]:
     return [command.argv[0].rpartition("/")[2] for command in record.commands if command.phase == "session"]
 
 
-def test_every_tool_runs_whatever_the_others_find(repository: MakeRepository) -> None:
+def test_every_tool_runs_whatever_the_others_find(sharing: MakeRepository) -> None:
     """Ruff's complaints do not hide those of import-linter; findings name file and line; green once it is repaired."""
-    repo = repository(
+    repo = sharing(
         {
             "noxfile.py": 'from isonox import stages\n\nstages.lint(tools=["import-linter", "ruff"])\n',
             "src/shop/__init__.py": "",
@@ -77,9 +78,9 @@ def test_every_tool_runs_whatever_the_others_find(repository: MakeRepository) ->
     assert _programs(run.record) == ["ruff", "ruff", "lint-imports"]
 
 
-def test_tools_of_the_group_are_used_and_paths_narrow_them(repository: MakeRepository) -> None:
+def test_tools_of_the_group_are_used_and_paths_narrow_them(sharing: MakeRepository) -> None:
     """Black, isort and flake8 run because the group lists them; paths after -- are all they see then."""
-    repo = repository({**_noxfile('lint(group="classic")'), "bad.py": BAD, "ignored/bad.py": BAD})
+    repo = sharing({**_noxfile('lint(group="classic")'), "bad.py": BAD, "ignored/bad.py": BAD})
     repo.write({".gitignore": ".nox/\nignored/\n"})
     repo.git("rm", "--quiet", "--cached", "ignored/bad.py")
 
@@ -96,10 +97,10 @@ def test_tools_of_the_group_are_used_and_paths_narrow_them(repository: MakeRepos
     assert _programs(run.record) == ["isort", "isort", "black", "flake8"]  # isort is asked what it looks at
 
 
-def test_looking_at_nothing_is_red(repository: MakeRepository) -> None:
+def test_looking_at_nothing_is_red(sharing: MakeRepository) -> None:
     """Every tool excludes every file by its configuration and is content: the stage is not."""
     settings = '[tool.ruff]\nexclude = ["*"]\n[tool.black]\nextend-exclude = ".*"\n'
-    repo = repository(
+    repo = sharing(
         {
             **_noxfile('lint(group="every")'),
             ".isort.cfg": "[settings]\nskip_glob = *\n",
@@ -118,27 +119,40 @@ def test_looking_at_nothing_is_red(repository: MakeRepository) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "settings", "posargs", "reason"),
+    ("call", "settings", "reason"),
     [
-        ('lint(paths=["docs"])', "", (), "there is nothing to do: git knows no Python file below docs"),
-        ("lint()", "", ("missing.py",), "there is no 'missing.py'"),
-        ("lint()", "", ("--fix",), "only paths can be given here, not the option '--fix'"),
-        ("lint()", "[tool.black]", (), "black is needed here, but not in the dependency group 'lint'"),
-        ('lint(group="types")', "", (), "no linter is configured"),
-        ('lint(group="style")', "", (), "pyproject.toml has no dependency group 'style'"),
+        ("lint()", "[tool.black]", "black is needed here, but not in the dependency group 'lint'"),
+        ('lint(group="types")', "", "no linter is configured"),
+        ('lint(group="style")', "", "pyproject.toml has no dependency group 'style'"),
     ],
 )
 def test_nothing_to_work_with_is_red_and_says_why(
-    repository: MakeRepository, call: str, settings: str, posargs: tuple[str, ...], reason: str
+    sharing: MakeRepository, call: str, settings: str, reason: str
 ) -> None:
-    """No file, no tool, no group: each is a failure whose reason says what is missing."""
+    """No tool, no group: each is a failure whose reason says what is missing."""
     files = {"noxfile.py": f"from isonox import stages\n\nstages.{call}\n", "docs/index.md": "# Shop\n"}
-    repo = repository(files, settings=settings)
+    repo = sharing(files, settings=settings)
 
-    run = repo.run_nox("-s", "lint", "--", *posargs)
+    run = repo.run_nox("-s", "lint")
 
     assert (run.exit_code, run.record.verdict) == (1, Verdict.FAILED)
     assert run.record.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("docs", "there is nothing to do: git knows no Python file below docs"),
+        ("missing.py", "there is no 'missing.py'"),
+        ("--fix", "only paths can be given here, not the option '--fix'"),
+    ],
+)
+def test_paths_without_python_are_red(sharing: MakeRepository, stand_in: Any, path: str, reason: str) -> None:
+    """A linter without a file would be content."""
+    stand_in.root = sharing({"docs/index.md": "# Shop\n"}).path
+
+    with pytest.raises(Exception, match=f"red: {reason}"):
+        sources.files(stand_in, [path], sources.PYTHON)
 
 
 def test_an_unknown_tool_is_refused_when_the_stage_is_declared() -> None:

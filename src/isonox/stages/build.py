@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
-import tarfile
 import tempfile
-from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Unpack
 
 import nox.virtualenv
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from isonox.errors import ConfigurationError
-from isonox.sessions import interpreter, project
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import outcome, wheels
-from isonox.stages.options import StageOptions, install_tools, pyproject, require_tools, with_defaults
-from isonox.system import git
-from isonox.workspace import lock, lockfile, markers
+from isonox.stages import outcome
+from isonox.stages.options import StageOptions, install_tools, pyproject, run_time
+from isonox.workspace import lock, lockfile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from isonox.sessions.session import Session
-    from isonox.stages.wheels import Content
-    from isonox.workspace.lock import Pinned
-
-#: Loads what every script of a distribution calls, unless that needs an extra.
-_LOAD_SCRIPTS = (
-    "import sys; from importlib.metadata import distribution; "
-    "[(print(e.name, '=', e.value, flush=True), e.load()) for e in distribution(sys.argv[1]).entry_points"
-    " if e.group in ('console_scripts', 'gui_scripts') and not e.extras]"
-)
 
 
 def build(
@@ -48,9 +36,8 @@ def build(
 
     A source distribution is built, and from it a wheel, as `python -m build` does; the build backend is taken in the
     version that the lock has, if it has one. Twine checks both. Then the wheel and what the lock says that it needs
-    are installed in a new environment, every top-level module of the wheel is imported, and every script's entry
-    point is loaded. Tracked files that the source distribution lacks are named. Both files are kept in `dist` among
-    the artifacts. Arguments after `--` go to `python -m build`.
+    are installed in a new environment, and every top-level module of the wheel is imported there. Both files are
+    kept in `dist` among the artifacts. Arguments after `--` go to `python -m build`.
 
     Args:
         per_package: One session for each workspace package, or for those named, instead of one for the root project.
@@ -61,21 +48,14 @@ def build(
 
     def run_build(session: Session) -> None:
         """Build sdist and wheel, check them, and import the wheel from a clean environment."""
-        installed = install_tools(session, "build", group=group, tools=("build", "twine"))
-        require_tools(session, installed, "build", "twine")
-        folder = _folder(session)
-        sdist, wheel = _built(session, folder)
+        install_tools(session, "build", "build", "twine", group=group)
+        sdist, wheel = _built(session, _folder(session))
         session.run("twine", "check", "--strict", str(sdist), str(wheel))
-        _name_missing(session, folder, sdist)
-        content = wheels.read(wheel)
-        for path, count in ((sdist, None), (wheel, content.file_count)):
-            session.note(f"{path.name}: {_size(path)}" + (f", {count} files" if count else ""))
-        if not content.modules:
-            session.error(f"{wheel.name} holds no Python module: tell the build backend where the packages are")
-        _use(session, wheel, content)
+        for path in (sdist, wheel):
+            session.note(f"{path.name}: {max(1, round(path.stat().st_size / 1024))} KiB")
+        _use(session, wheel)
 
-    declared = with_defaults(options)
-    declare_session(name="build", python=python, per_package=per_package, tags=["build"], **declared)(run_build)
+    declare_session(name="build", python=python, per_package=per_package, tags=["build"], **options)(run_build)
 
 
 def _folder(session: Session) -> Path:
@@ -86,17 +66,14 @@ def _folder(session: Session) -> Path:
     """
     folder = session.root / session.package.path if session.package else session.root
     settings = pyproject(folder)
-    if not any((folder / name).is_file() for name in ("setup.py", "setup.cfg")) and not (
-        {"project", "build-system"} & settings.keys()
-    ):
-        raise ConfigurationError(
-            f"there is nothing to build: {folder / 'pyproject.toml'} describes no project",
-            hint="where the packages are below it: stages.build(per_package=True)",
-        )
+    legacy = any((folder / name).is_file() for name in ("setup.py", "setup.cfg"))
+    reason = "" if legacy or {"project", "build-system"} & settings.keys() else "describes no project"
     if settings.get("tool", {}).get("uv", {}).get("package") is False:
+        reason = "says `package = false`"
+    if reason:
         raise ConfigurationError(
-            f"there is nothing to build: {folder / 'pyproject.toml'} says `package = false`",
-            hint="name those to build: stages.build(per_package=[...])",
+            f"there is nothing to build: {folder / 'pyproject.toml'} {reason}",
+            hint="where the packages are below it: stages.build(per_package=True), or per_package=[...]",
         )
     return folder
 
@@ -131,82 +108,56 @@ def _pinned_once(session: Session) -> dict[str, str]:
     return {name: min(some) for name, some in sorted(versions.items()) if len(some) == 1}
 
 
-def _name_missing(session: Session, folder: Path, sdist: Path) -> None:
-    """Name tracked files that the sdist lacks, by their top folder: mostly on purpose, sometimes the cause of a bug."""
-    with tarfile.open(sdist) as archive:
-        inside = {PurePosixPath(name).relative_to(name.partition("/")[0]) for name in archive.getnames()}
-    tracked = git.run(folder, "ls-files", "-z", "--cached").split("\0")
-    others = [PurePosixPath(package.path) for package in project.workspace(session.root).packages]
-    here = PurePosixPath(folder.relative_to(session.root))
-    nested = [other.relative_to(here) for other in others if other != here and other.is_relative_to(here)]
-    missing = Counter(
-        path.parts[0] + ("/" if len(path.parts) > 1 else "")
-        for path in map(PurePosixPath, filter(None, tracked))
-        if path not in inside and not any(path.is_relative_to(other) for other in nested)
-    )
-    if missing:
-        shown = [f"{top} ({count})" if top.endswith("/") else top for top, count in sorted(missing.items())]
-        session.note(f"tracked files that {sdist.name} lacks: {', '.join(shown)}")
-
-
-def _use(session: Session, wheel: Path, content: Content) -> None:
-    """Install the wheel where nothing else is, import what it provides and load its scripts' entry points."""
+def _use(session: Session, wheel: Path) -> None:
+    """Install the wheel where nothing else is, and import what it provides."""
     with tempfile.TemporaryDirectory(dir=Path(session.create_tmp()).resolve()) as folder:
-        python = str(_clean_environment(session, Path(folder), wheel, content.name))
-        failed = []
+        environment = Path(folder) / "environment"
+        python = _clean_environment(session, environment, wheel)
+        name = parse_wheel_filename(wheel.name)[0]
+        site = [str(path) for path in environment.glob("[Ll]ib*/**/site-packages")]
+        distribution = next(iter(importlib.metadata.distributions(name=name, path=site)))
+        modules = provided(PurePosixPath(file) for file in distribution.files or ())
+        if not modules:
+            session.error(f"{wheel.name} holds no Python module: tell the build backend where the packages are")
         with session.chdir(folder):  # nothing of the checkout can be imported from here
-            for module in content.modules:
-                done = outcome.run(session, python, "-I", "-c", f"import {module}", external=True)
-                failed += [f"import {module} ({_last_line(done.output)})"] if done.failed else []
-            done = outcome.run(session, python, "-I", "-c", _LOAD_SCRIPTS, content.name, external=True)
-            failed += [f"the entry points of its scripts ({_last_line(done.output)})"] if done.failed else []
-    if failed:
-        session.error(f"installed from {wheel.name} in a clean environment, this fails: {'; '.join(failed)}")
-    session.log(f"Installed in a clean environment, it imports: {', '.join(content.modules)}.")
+            outcome.judge(session, [_imported(session, python, module) for module in modules])
+    session.log(f"Installed in a clean environment, it imports: {', '.join(modules)}.")
 
 
-def _last_line(output: str) -> str:
-    return (output.strip().splitlines() or ["it says nothing"])[-1]
+def _imported(session: Session, python: str, module: str) -> str:
+    done = outcome.run(session, python, "-I", "-c", f"import {module}", external=True)
+    return f"installed in a clean environment, this fails: import {module} ({done.last_line})" if done.failed else ""
 
 
-def _clean_environment(session: Session, folder: Path, wheel: Path, name: str) -> Path:
+def provided(files: Iterable[PurePosixPath]) -> list[str]:
+    """Return the outermost importable names among files of site-packages; packages inside of namespace packages."""
+    code = [file for file in files if file.suffix in (".py", ".pyd", ".so") and ".." not in file.parts]
+    packages = {file.parent for file in code if file.name.partition(".")[0] == "__init__"}
+    tops = {
+        next(
+            (parent for parent in reversed(file.parents) if parent in packages), file.with_name(file.name.split(".")[0])
+        )
+        for file in code
+    }
+    return sorted(".".join(top.parts) for top in tops if all(part.isidentifier() for part in top.parts))
+
+
+def _clean_environment(session: Session, environment: Path, wheel: Path) -> str:
     """Make an environment with the wheel and what the lock says that it needs; return its interpreter."""
-    pins = [pin for pin in _run_time(session) if canonicalize_name(pin.name) != name]
+    name = parse_wheel_filename(wheel.name)[0]
+    pins = [pin for pin in run_time(session) if canonicalize_name(pin.name) != name]
     remote = [pin for pin in pins if pin.path is None]
     hashed = all(pin.hashes for pin in remote)  # pip wants a hash for all or for none
-    listing = folder / "requirements.txt"
+    listing = environment.with_suffix(".txt")
     listing.write_text("".join(f"{pin.line(hashes=hashed)}\n" for pin in remote), encoding="utf-8")
-    local = [str(session.root / str(pin.path)) for pin in pins if pin.path is not None]
-    environment = folder / "environment"
-    with_uv = session.venv_backend == "uv"
-    if with_uv:
-        session.run(
-            "uv", "venv", "--quiet", "--python", str(_python(Path(session.virtualenv.location))), str(environment)
-        )
-    else:
-        session.run("python", "-m", "venv", str(environment))
-    python = _python(environment)
-    install = ["uv", "pip", "install", "--quiet", "--python", str(python)]
-    if not with_uv:
-        install = [str(python), "-m", "pip", "--quiet", "install", "--disable-pip-version-check"]
+    session.run("python", "-m", "venv", "--without-pip", str(environment))
+    python = str(environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    install = ["python", "-m", "pip", "--disable-pip-version-check", "--python", python, "install"]
+    if session.venv_backend == "uv":
+        install = ["uv", "pip", "install", "--python", python]
+    install += ["--quiet", "--no-deps"]
     if remote:
-        session.run(*install, "--no-deps", "--requirement", str(listing), external=True)
-    session.run(*install, "--no-deps", *local, str(wheel), external=True)
+        session.run(*install, "--requirement", str(listing), external=True)
+    local = [str(session.root / str(pin.path)) for pin in pins if pin.path is not None]
+    session.run(*install, *local, str(wheel), external=True)
     return python
-
-
-def _run_time(session: Session) -> tuple[Pinned, ...]:
-    version = interpreter.environment_interpreter(session).version or ""
-    return lock.Lock.load(session.root / lockfile.LOCK).requirements(
-        session.package.name if session.package else None,
-        environment=markers.environment_for(version),
-        include_project=True,
-    )
-
-
-def _python(environment: Path) -> Path:
-    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def _size(path: Path) -> str:
-    return f"{max(1, round(path.stat().st_size / 1024))} KiB"

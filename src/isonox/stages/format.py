@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Unpack
 
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import linters, outcome
-from isonox.stages.options import StageOptions, with_defaults
-from isonox.stages.sources import python_files
+from isonox.stages import linters, outcome, sources
+from isonox.stages.options import StageOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +24,8 @@ def format(  # noqa: A001 - the stage's name in a noxfile: stages.format()
 ) -> None:
     """Declare the session `format`, which runs only when it is asked for: it changes files.
 
-    It runs the same tools as `lint`, from the same dependency group: ruff's fixes, isort, `ruff format`, black;
-    and says which files changed. Paths after `--` take the place of `paths`.
+    It runs the same tools as `lint`, from the same dependency group: ruff's fixes, isort, `ruff format`, black.
+    Paths after `--` take the place of `paths`.
 
     Args:
         paths: Files and folders to repair; everything that git does not ignore by default.
@@ -46,22 +44,15 @@ def format(  # noqa: A001 - the stage's name in a noxfile: stages.format()
         chosen = [linter for linter in linters.install(session, group=group, tools=wanted) if linter.fix]
         if not chosen:
             session.error("none of the project's linters can repair anything; ruff, isort and black can")
-        files = python_files(session, session.posargs or paths)
-        before = _fingerprints(session, files)
-        failed = []
-        for linter in chosen:
-            targets = session.posargs or paths or linters.everything(linter, files)
-            if outcome.run(session, *linter.fix, *targets).failed:
-                failed.append(linter.name)
-        after = _fingerprints(session, files)
-        changed = [path for path in files if before[path] != after[path]]
-        session.note(f"changed: {', '.join(changed)}" if changed else f"changed none of {len(files)} files")
+        asked = session.posargs or paths
+        files = sources.files(session, asked, sources.PYTHON)
+        failed = [
+            linter.name
+            for linter in chosen
+            if outcome.run(session, *linter.fix, *linters.targets(linter, asked, files)).failed
+        ]
         if failed:
             session.error(f"could not repair everything: {', '.join(failed)}")
 
-    declared = with_defaults(options, default=False, cache=False)
-    declare_session(name="format", python=python, tags=["format"], **declared)(run_format)
-
-
-def _fingerprints(session: Session, files: Sequence[str]) -> dict[str, bytes]:
-    return {path: hashlib.sha256((session.root / path).read_bytes()).digest() for path in files}
+    defaults = StageOptions(default=False, cache=False)
+    declare_session(name="format", python=python, tags=["format"], **(defaults | options))(run_format)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack
 
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import linters, outcome
-from isonox.stages.options import StageOptions, with_defaults
-from isonox.stages.sources import python_files
+from isonox.stages import linters, sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isonox.sessions.session import Session
-    from isonox.stages.linters import Linter
+    from isonox.stages.options import StageOptions
 
 
 def lint(
@@ -46,28 +44,15 @@ def lint(
     def run_lint(session: Session) -> None:
         """Check style and imports with the project's linters."""
         chosen = linters.install(session, group=group, tools=wanted)
-        files = python_files(session, session.posargs or paths)
-        failed = [linter.name for linter in chosen if not _passes(session, linter, paths, files)]
-        if failed:
-            session.error(f"not clean: {', '.join(failed)}")
+        asked = session.posargs or paths
+        files = sources.files(session, asked, sources.PYTHON)
+        complaints = []
+        for linter in chosen:
+            if linter.takes_paths or not session.posargs:
+                complaints.append(linters.look(session, linter, linters.targets(linter, asked, files)))
+            else:
+                session.note(f"{linter.name} looks at the whole project: left out, since paths were given")
+        if failed := ", ".join(filter(None, complaints)):
+            session.error(f"not clean: {failed}")
 
-    declare_session(name="lint", python=python, tags=["lint"], **with_defaults(options))(run_lint)
-
-
-def _passes(session: Session, linter: Linter, paths: Sequence[str], files: Sequence[str]) -> bool:
-    """Run one linter; looking at nothing is no pass, unless the files were chosen by hand."""
-    if not linter.takes_paths:
-        if session.posargs:
-            session.note(f"{linter.name} looks at the whole project: left out, since paths were given")
-            return True
-        targets: Sequence[str] = ()
-    else:
-        targets = session.posargs or paths or linters.everything(linter, files)
-    done = outcome.run(session, *linter.check, *targets, env=linters.environment(session, linter))
-    outcome.report_findings(session, linter.name, done.output, *linter.findings)
-    if done.failed:
-        return False
-    if not linters.looked_at_nothing(session, linter, done.output, targets):
-        return True
-    session.note(f"{linter.name} found no file to look at: its own configuration excludes all of them")
-    return bool(session.posargs)
+    declare_session(name="lint", python=python, tags=["lint"], **options)(run_lint)

@@ -1,21 +1,25 @@
-"""What all standard stages have in common: options, tool groups, Python versions."""
+"""What all standard stages have in common: options, tool groups, Python versions, configuration of tools."""
 
 from __future__ import annotations
 
+import configparser
+import contextlib
 import tomllib
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from packaging.utils import canonicalize_name
 
-from isonox.errors import ConfigurationError
-from isonox.sessions import install, project
+from isonox.errors import ConfigurationError, did_you_mean
+from isonox.sessions import install, interpreter, project
+from isonox.workspace import lock, lockfile, markers
 from isonox.workspace import pyproject as pyproject_module
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from isonox.sessions.session import Session
+    from isonox.workspace.lock import Pinned
 
 
 class StageOptions(TypedDict, total=False):
@@ -33,9 +37,17 @@ class StageOptions(TypedDict, total=False):
     permissions: Mapping[str, str]
 
 
-def with_defaults(options: StageOptions, **defaults: Any) -> dict[str, Any]:
-    """Return keyword arguments for `isonox.session`: the stage's defaults, overridden by the noxfile's options."""
-    return {**defaults, **options}
+def check(where: str, value: str, known: Iterable[str]) -> None:
+    """Refuse an option's value that isonox does not know; `where` is "stage: option".
+
+    Raises:
+        ConfigurationError: With what was meant, probably.
+    """
+    if value not in known:
+        raise ConfigurationError(
+            f"{where} names {value!r}, which isonox does not know{did_you_mean(value, known)}",
+            hint=f"known are {', '.join(known)}",
+        )
 
 
 def pythons() -> list[str]:
@@ -64,13 +76,42 @@ def pyproject(folder: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: {error}") from error
 
 
-def install_tools(  # noqa: PLR0913 - all but two are keywords
+class Configuration(NamedTuple):
+    """The configuration of a tool: the file, and what its section says."""
+
+    path: Path
+    values: Mapping[str, Any]
+
+
+def configuration(folder: Path, table: str, *files: tuple[str, str | None]) -> Configuration | None:
+    """Return what a tool is configured by in a folder.
+
+    Args:
+        folder: Where to look.
+        table: The tool's table below `[tool]` of pyproject.toml, with dots; empty if it has none.
+        files: INI files that it reads, each with its section; None where the file alone means that the tool is used.
+    """
+    for name, section in files:
+        path = folder / name
+        if not path.is_file():
+            continue
+        parser = configparser.RawConfigParser(strict=False)
+        with contextlib.suppress(configparser.Error, UnicodeDecodeError):  # the tool says it better
+            parser.read(path, encoding="utf-8")
+        if section is None or parser.has_section(section):
+            return Configuration(path, dict(parser[section]) if section else {})
+    found: Any = pyproject(folder).get("tool", {})
+    for key in table.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return Configuration(folder / "pyproject.toml", found) if isinstance(found, dict) else None
+
+
+def install_tools(
     session: Session,
     stage: str,
-    *,
+    *tools: str,
     group: str | None = None,
     fallbacks: Sequence[str] = ("dev",),
-    tools: Sequence[str] = (),
     with_project: bool = False,
 ) -> str:
     """Install a stage's dependency group from the lock: `group`, else the one named as the stage, else a fallback.
@@ -78,30 +119,30 @@ def install_tools(  # noqa: PLR0913 - all but two are keywords
     Args:
         session: The running session; it ends here, waived, where nox was told to install only.
         stage: The stage's usual name, which is also its usual group.
+        tools: Distributions that the group must hold.
         group: The group that the noxfile names.
         fallbacks: Groups to look for where there is none named as the stage.
-        tools: What the group should hold; only for the message where no group exists.
         with_project: Install the session's package (or the root project) too.
 
     Returns:
         The group's name.
 
     Raises:
-        ConfigurationError: There is no such group.
+        ConfigurationError: There is no such group, or it lacks a tool.
     """
     groups = pyproject(session.root).get("dependency-groups", {})
     wanted = [group] if group else list(dict.fromkeys([stage, *fallbacks]))
-    for candidate in wanted:
-        if candidate in groups:
-            session.install_group(candidate, project=with_project)
-            if session._runner.global_config.install_only:  # noqa: SLF001 - nox has no public question for it
-                session.waive("nothing was run: nox was told to install only")
-            return candidate
-    example = " ".join(tools) or "TOOL"
-    raise ConfigurationError(
-        f"pyproject.toml has no dependency group {wanted[0]!r}, from which the {stage} stage installs its tools",
-        hint=f"add it: uv add --group {wanted[0]} {example}",
-    )
+    found = next((candidate for candidate in wanted if candidate in groups), None)
+    if found is None:
+        raise ConfigurationError(
+            f"pyproject.toml has no dependency group {wanted[0]!r}, from which the {stage} stage installs its tools",
+            hint=f"add it: uv add --group {wanted[0]} {' '.join(tools) or 'TOOL'}",
+        )
+    session.install_group(found, project=with_project)
+    require_tools(session, found, *tools)
+    if session._runner.global_config.install_only:  # noqa: SLF001 - nox has no public question for it
+        session.waive("nothing was run: nox was told to install only")
+    return found
 
 
 def require_tools(session: Session, group: str, *distributions: str) -> None:
@@ -125,3 +166,14 @@ def listed(folder: Path, group: str) -> set[str]:
     requirements = document.groups().get(canonicalize_name(group), ())
     parsed = (document.requirement(text, f"dependency-groups.{group}") for text in requirements)
     return {canonicalize_name(requirement.name) for requirement in parsed if requirement}
+
+
+def run_time(session: Session, extras: Iterable[str] = ()) -> tuple[Pinned, ...]:
+    """Return what the lock says that the session's package, or the root project, needs at run time, and itself."""
+    version = interpreter.environment_interpreter(session).version or ""
+    return lock.Lock.load(session.root / lockfile.LOCK).requirements(
+        session.package.name if session.package else None,
+        extras=extras,
+        environment=markers.environment_for(version),
+        include_project=True,
+    )

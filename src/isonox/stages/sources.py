@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from isonox.model.workspace import Package
 from isonox.sessions import project
@@ -16,26 +15,16 @@ if TYPE_CHECKING:
 
     from isonox.sessions.session import Session
 
+#: What linters look at.
+PYTHON = (".py", ".pyi", ".ipynb")
 #: Python files at the top of a package's folder that are no part of it.
 _SCRIPTS = ("conftest.py", "noxfile.py", "setup.py", "tasks.py")
 #: Folders at the top of a package's folder that hold its tests.
 _TESTS = ("tests", "test")
 
 
-class Sources(NamedTuple):
-    """The Python of one package, as paths relative to the workspace root.
-
-    Attributes:
-        code: `src`, or the import packages and modules beside pyproject.toml.
-        tests: `tests` or `test`.
-    """
-
-    code: tuple[str, ...]
-    tests: tuple[str, ...]
-
-
-def python_files(session: Session, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the Python files of the repository below some paths, or all; the session fails where there are none.
+def files(session: Session, paths: Sequence[str] = (), suffixes: tuple[str, ...] = ("",)) -> tuple[str, ...]:
+    """Return the files of the repository that end so, below some paths or all; the session fails without any.
 
     They are tracked by git, or new and not ignored.
     """
@@ -44,21 +33,20 @@ def python_files(session: Session, paths: Sequence[str]) -> tuple[str, ...]:
             session.error(f"only paths can be given here, not the option {path!r}; tools read their configuration")
         if not (session.root / path).exists():
             session.error(f"there is no {path!r} in {session.root}")
-    root = session.root.resolve()
-    below = [PurePosixPath(os.path.relpath((root / path).resolve(), root)) for path in paths] or [PurePosixPath()]
-    found = tuple(
-        name
-        for name in git.tracked(session.root, "*.py", "*.pyi", "*.ipynb")
-        if (session.root / name).is_file() and any(PurePosixPath(name).is_relative_to(folder) for folder in below)
-    )
+    names = git.tracked(session.root, *(f":(literal){path}" for path in paths))
+    found = tuple(name for name in names if name.endswith(suffixes) and (session.root / name).is_file())
     if not found:
+        kind = "Python file" if suffixes == PYTHON else "file"
         where = f" below {', '.join(paths)}" if paths else ""
-        session.error(f"there is nothing to do: git knows no Python file{where} (ignored files do not count)")
+        session.error(f"there is nothing to do: git knows no {kind}{where} (ignored files do not count)")
     return found
 
 
-def of_package(root: Path, package: Package) -> Sources:
-    """Find the sources of one package of the workspace at `root`."""
+def of_package(root: Path, package: Package) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the code and the tests of one package, relative to the workspace's `root`.
+
+    Code is `src`, or the import packages and modules beside pyproject.toml; tests are `tests` or `test`.
+    """
     packages = project.workspace(root).packages or (package,)
     names = [name for name in git.tracked(root, "*.py", "*.pyi") if (root / name).is_file()]
     inside = [PurePosixPath(name).relative_to(package.path) for name in names if _owner(name, packages) == package.path]
@@ -70,10 +58,7 @@ def of_package(root: Path, package: Package) -> Sources:
         code = [top for top in code if top not in _TESTS]
         code = code or sorted(str(p) for p in inside if len(p.parts) == 1 and p.name not in _SCRIPTS)
     base = PurePosixPath(package.path)
-    return Sources(
-        code=tuple(str(base / top) for top in code),
-        tests=tuple(str(base / top) for top in _TESTS if top in tops),
-    )
+    return tuple(str(base / top) for top in code), tuple(str(base / top) for top in _TESTS if top in tops)
 
 
 def code_of(root: Path, package: Package | None) -> tuple[str, ...]:
@@ -83,7 +68,7 @@ def code_of(root: Path, package: Package | None) -> tuple[str, ...]:
         packages = (package,)
     elif not packages or any(found.path == "." for found in packages):
         packages = (Package(name="root", path="."),)
-    return tuple(path for found in packages for path in of_package(root, found).code)
+    return tuple(path for found in packages for path in of_package(root, found)[0])
 
 
 def name_paths(arguments: Sequence[str], folder: Path) -> bool:
@@ -93,10 +78,9 @@ def name_paths(arguments: Sequence[str], folder: Path) -> bool:
     )
 
 
-def import_roots(session: Session) -> list[Path]:
+def import_roots(root: Path) -> list[Path]:
     """Return the folders from which the workspace's packages can be imported without being installed."""
-    packages = project.workspace(session.root).packages
-    folders = [session.root / package.path for package in packages] or [session.root]
+    folders = [root / package.path for package in project.workspace(root).packages] or [root]
     return [folder / "src" if (folder / "src").is_dir() else folder for folder in folders]
 
 

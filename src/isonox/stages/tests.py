@@ -7,7 +7,7 @@ import shlex
 import shutil
 from contextlib import nullcontext
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import junitparser
 
@@ -17,11 +17,11 @@ from isonox.sessions import install
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import coverage_data, outcome, sources
-from isonox.stages.options import StageOptions, install_tools, require_tools, with_defaults
+from isonox.stages.options import StageOptions, install_tools
 from isonox.stages.options import pythons as default_pythons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from isonox.sessions.session import Session
@@ -32,16 +32,6 @@ JUNIT = "junit.xml"
 
 #: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _NOTHING_COLLECTED = 5
-
-
-class _Stage(NamedTuple):
-    """The options of one call of `tests`."""
-
-    name: str
-    markers: str | None
-    paths: tuple[str, ...]
-    group: str | None
-    coverage: bool
 
 
 def tests(  # noqa: PLR0913 - the stage's options, all keywords
@@ -76,71 +66,58 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
             project, or of all packages where the root is none).
         options: As for `isonox.session`.
     """
-    stage = _Stage(name, markers, tuple(paths), group, coverage)
 
     def run_tests(session: Session) -> None:
         """Run the tests with pytest."""
-        _run(session, stage)
+        tools = ("pytest", "coverage") if coverage else ("pytest",)
+        install_tools(session, name, *tools, group=group, fallbacks=("tests", "dev"), with_project=True)
+        argv = ["-m", markers] if markers else []
+        done, counts = _run(session, argv, paths, coverage=coverage)
+        _judge(session, done, counts, markers)
+        if coverage and not session.posargs:
+            coverage_data.check_left(session)
 
-    if coverage:
-        coverage_data.mark(run_tests)
     declare_session(
         name=name,
         python=list(pythons) or default_pythons(),
         tags=["tests"],
         per_package=per_package,
-        **with_defaults(options),
+        **options,
     )(run_tests)
 
 
-def _run(session: Session, stage: _Stage) -> None:
-    group = install_tools(
-        session,
-        stage.name,
-        group=stage.group,
-        fallbacks=("tests", "dev"),
-        tools=("pytest", "coverage") if stage.coverage else ("pytest",),
-        with_project=True,
-    )
-    require_tools(session, group, "pytest", *(["coverage"] if stage.coverage else []))
+def _run(
+    session: Session, options: Sequence[str], paths: Sequence[str], *, coverage: bool
+) -> tuple[Outcome, TestCounts]:
+    """Run pytest in the package's folder; what the report says is in the record then."""
     package = session.package
     folder = session.root / package.path if package else session.root
     shutil.rmtree(session.artifacts)
     argv: list[str] = ["pytest"]
     env: dict[str, str] = {}
-    if stage.coverage:
+    if coverage:
         argv, env = coverage_data.measuring(session, folder, sources.code_of(session.root, package))
     report = session.artifacts / JUNIT
     # JUnit's older form has the line of each test
     argv += [f"--junit-xml={report}", "--override-ini=junit_family=xunit1"]
-    if stage.coverage and "pytest-cov" in install.installed(session):
+    if coverage and "pytest-cov" in install.installed(session):
         argv.append("--no-cov")  # it would measure a second time, into another file
-    if stage.markers:
-        argv += ["-m", stage.markers]
     if not sources.name_paths(session.posargs, folder):
-        argv += _existing(session, folder, stage.paths)
+        if missing := [path for path in paths if not (folder / path).exists()]:
+            session.error(f"there is no {missing[0]!r} in {folder}, which the noxfile names in `paths`")
+        argv += paths
     with nullcontext() if folder == session.root else session.chdir(folder):
-        done = outcome.run(session, *argv, *session.posargs, env=env)
+        done = outcome.run(session, *argv, *options, *session.posargs, env=env)
     _redact(report)
-    counts = _read(session, report, folder)
-    _judge(session, stage, done, counts)
-    if stage.coverage and not session.posargs:
-        coverage_data.check_left(session)
+    return done, _read(session, report, folder)
 
 
-def _existing(session: Session, folder: Path, paths: Sequence[str]) -> list[str]:
-    for path in paths:
-        if not (folder / path).exists():
-            session.error(f"there is no {path!r} in {folder}, which the noxfile names in `paths`")
-    return list(paths)
-
-
-def _judge(session: Session, stage: _Stage, done: Outcome, counts: TestCounts) -> None:
+def _judge(session: Session, done: Outcome, counts: TestCounts, markers: str | None) -> None:
     """End the session red for every way in which tests can fail, or not have run."""
     if done.code == _NOTHING_COLLECTED or (done.code == 0 and counts.total == 0):
         if session.posargs:
             session.error(f"no test was collected: nothing matches {shlex.join(session.posargs)}")
-        where = f" with the markers {stage.markers!r}" if stage.markers else ""
+        where = f" with the markers {markers!r}" if markers else ""
         session.error(f"no test was collected{where}: write one, or take the stage out of the noxfile")
     if done.failed:
         bad = counts.failed + counts.errors
@@ -164,7 +141,7 @@ def _redact(report: Path) -> None:
 def _read(session: Session, report: Path, folder: Path) -> TestCounts:
     """Put the counts and the failures of the JUnit report into the record."""
     try:
-        cases = list(_cases(junitparser.JUnitXml.fromfile(str(report))))
+        cases = [case for suite in junitparser.JUnitXml.fromfile(str(report)) for case in suite]
     except FileNotFoundError:
         return TestCounts()  # pytest never got as far; its exit code says why
     except Exception as error:  # whatever the XML parser raises: pytest was killed while writing
@@ -182,19 +159,9 @@ def _read(session: Session, report: Path, folder: Path) -> TestCounts:
     return counts
 
 
-def _cases(report: Any) -> Iterator[Any]:
-    for entry in report:
-        if isinstance(entry, junitparser.TestCase):
-            yield entry
-        else:
-            yield from _cases(entry)
-
-
 def _report(session: Session, case: Any, result: Any, folder: Path) -> None:
     """Report one failed test; pytest names files relative to its own root folder, and counts lines from 0."""
     file, line = case._elem.get("file"), case._elem.get("line")  # noqa: SLF001 - junitparser does not know them
-    path = None
-    if file:
-        path = outcome.relative(session, str(folder / file if (folder / file).exists() else session.root / file))
+    path = str(folder / file if (folder / file).exists() else session.root / file) if file else None
     message = (result.message or result.type or "failed").strip().splitlines() or ["failed"]
-    session.report_finding("pytest", f"{case.name}: {message[0]}", path=path, line=int(line) + 1 if line else None)
+    outcome.report(session, "pytest", f"{case.name}: {message[0]}", path, int(line) + 1 if line else None)
