@@ -71,13 +71,17 @@ def test_damaged_and_foreign_documents_are_named(tmp_path: Path, content: bytes,
 
 
 def test_old_runs_are_forgotten(tmp_path: Path) -> None:
-    """State stays bounded."""
-    for _ in range(run_directory.KEPT_RUNS + 5):
+    """State stays bounded; a run of today may still be going on, and is kept whatever their number."""
+    folder = tmp_path / ".isonox" / "runs"
+    for day in range(1, 29):
+        (folder / f"202601{day:02}T000000Z-aaaaaa").mkdir(parents=True)
+    for _ in range(5):
         newest = RunDirectory.create(tmp_path)
 
-    kept = run_directory.runs(tmp_path)
-    assert len(kept) == run_directory.KEPT_RUNS
-    assert newest.id in {run.id for run in kept}
+    kept = [run.id for run in run_directory.runs(tmp_path)]
+    assert run_directory.KEPT_RUNS == len(kept)
+    assert newest.id in kept
+    assert ["20260104T000000Z-aaaaaa", 5] == [kept[0], sum(not name.startswith("202601") for name in kept)]
 
 
 def test_state_that_cannot_be_made_is_an_error_with_a_hint(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import re
 import secrets
 import shutil
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 
 _Document = TypeVar("_Document")
 
-#: Runs that are kept; older ones are removed when a new one starts.
+#: Runs that are kept, and those of the last day (one may still be going on); older ones go when a new one starts.
 KEPT_RUNS = 30
+_DAY = timedelta(days=1)
 
 _UNSAFE = re.compile(r"[^\w.,=()+ -]", re.ASCII)
 _MAX_NAME = 120
+_TIME = "%Y%m%dT%H%M%SZ"
 
 
 def file_name(job: str) -> str:
@@ -39,7 +42,7 @@ def file_name(job: str) -> str:
 
 def new_run_id() -> str:
     """Return an id that sorts by time: `20261121T104500Z-3fa94c`."""
-    return f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return f"{clock.now():{_TIME}}-{secrets.token_hex(3)}"
 
 
 class _Versioned(msgspec.Struct):
@@ -146,9 +149,10 @@ def _sorted(folder: Path) -> Iterable[Path]:
 
 
 def _prune(folder: Path) -> None:
-    """Remove all but the newest runs; one that another process still writes is newer than these."""
+    yesterday = f"{clock.now() - _DAY:{_TIME}}"
     for path in list(_sorted(folder))[: -KEPT_RUNS + 1]:
-        shutil.rmtree(path, ignore_errors=True)
+        if path.name < yesterday:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _decode(path: Path, kind: type[_Document], version: int) -> _Document:
