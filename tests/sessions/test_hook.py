@@ -196,7 +196,7 @@ def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> N
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("NOX")},
+        env={name: value for name, value in os.environ.items() if not name.startswith(("NOX", "COVERAGE_"))},
     )
     deadline = time.monotonic() + 30
     while not (made.path / "up").exists() and time.monotonic() < deadline:

@@ -21,7 +21,7 @@ def test_the_whole_tree_ends_even_if_it_ignores_sigterm() -> None:
         "print('up', flush=True)\n"
         "time.sleep(600)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-I", "-S", "-c", code], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
     family = processes.descendants(process.pid)

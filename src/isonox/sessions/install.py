@@ -70,11 +70,12 @@ def install_group(  # noqa: PLR0913 - the arguments of Session.install_group and
     listing = environment / "isonox-requirements.txt"
     files.write_atomic(listing, requirements.encode())
     _synchronise(session, listing, pinned)
-    for pin in others:  # git, direct URLs, files: exact references, but no hashes to check
-        session.install("--no-deps", pin.line())
+    unhashed = [pin.line() for pin in others]  # git, direct URLs, files: exact references, but no hashes to check
     for pin in folders:
         where = str(job.root / (pin.path or "."))
-        session.install("--no-deps", *(["-e", where] if editable else [where]))
+        unhashed += ["-e", where] if editable else [where]
+    if unhashed:
+        session.install("--no-deps", *unhashed)
     files.write_atomic(stamp, msgspec.json.encode(_Stamp(key)))
 
 
