@@ -38,7 +38,7 @@ def checkout(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start `isonox` in a folder, unmeasured: a process that is killed while it saves its coverage leaves half a file."""
+    """Start `isonox` in a folder, unmeasured: killed while it saves its coverage, it would leave half a file."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     return subprocess.Popen(
         [sys.executable, "-m", "isonox", *arguments],
