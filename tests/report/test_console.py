@@ -127,12 +127,15 @@ class Terminal:
         os.write(self.master, b"\n")
 
     def close(self) -> None:
-        """End the program, if it has not ended by itself."""
-        self.child.kill()
-        self.child.wait()
+        """Hang up, which ends the program; it may still be saving its coverage, and is given the time for that."""
+        os.close(self.master)
         assert self.child.stdout is not None
         self.child.stdout.close()
-        os.close(self.master)
+        try:
+            self.child.wait(20)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
 
 
 @pytest.fixture
