@@ -48,5 +48,5 @@ def test_a_database_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     """With the path."""
     (tmp_path / "history.db").mkdir()
 
-    with pytest.raises(StateError, match=r"can't open .*history\.db"):
+    with pytest.raises(StateError, match=r"can't use .*history\.db"):
         History(tmp_path / "history.db").durations()

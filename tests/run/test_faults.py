@@ -74,8 +74,11 @@ def wait_until_gone(marker: str, seconds: float) -> list[psutil.Process]:
     return left
 
 
-def test_every_way_to_die_ends_in_the_right_verdict(checkout: Callable[[str], Path]) -> None:
+def test_every_way_to_die_ends_in_the_right_verdict(
+    checkout: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A session that forks and exits, is killed, prints rubbish or too much, is skipped, times out, raises."""
+    monkeypatch.setenv("HIDDEN", "top5ecret")
     folder = checkout(
         r"""
 import os, sys
@@ -130,6 +133,32 @@ def follows(session): ...
 @nox.session(python="3.99")
 def absent(session): ...
 
+@isonox.session(venv_backend="none", timeout_minutes=0.02)
+def swallows(session):
+    try:
+        session.run("sleep", "600", external=True)
+    except BaseException:
+        pass
+
+@nox.session(python=False)
+def exits(session):
+    sys.exit(0)
+
+@nox.session(python=False)
+def forks(session):
+    if os.fork():
+        os._exit(0)
+
+@nox.session(python=False)
+def killed_with_children(session):
+    import subprocess
+    subprocess.Popen(["sleep", "613"])
+    os.kill(os.getpid(), 9)
+
+@isonox.session(venv_backend="none", secrets=["HIDDEN"], env={"COPY": "a " + os.environ["HIDDEN"]})
+def tells(session):
+    session.error("bad token " + os.environ["HIDDEN"])
+
 @nox.session(python=False)
 def leaves(session):
     session.run(sys.executable, "-c", "import subprocess; subprocess.Popen(['sleep', '611'], start_new_session=True)")
@@ -151,6 +180,11 @@ def leaves(session):
         "informs": "waived",
         "follows": "blocked",
         "absent-3.99": "failed",
+        "swallows": "timed-out",
+        "exits": "failed",
+        "forks": "missing",
+        "killed_with_children": "failed",
+        "tells": "failed",
         "leaves": "passed",
     } == verdicts, said
     assert ExitCode.JOB_FAILED == code
@@ -164,6 +198,16 @@ def leaves(session):
     assert "left 1 process(es) running" in " ".join(records["leaves"]["notes"])
     assert [] == records["slow"]["notes"]
     assert [] == wait_until_gone("sleep 611", 1)
+    assert [] == wait_until_gone("sleep 613", 1)
+    assert "sys.exit(0)" in records["exits"]["reason"]
+    assert "bad token ***" == records["tells"]["reason"]
+    written = [path.read_bytes() for path in (folder / ".isonox").rglob("*") if path.suffix in (".json", ".log")]
+    assert not any(b"top5ecret" in text for text in (said.encode(), *written))
+    run = run_directory.latest(folder)
+    assert run is not None
+    forked = run.read_record("forks")
+    assert forked is not None
+    assert "missing" == forked.verdict.value  # the copy came by later, and wrote nothing
 
 
 def test_posargs_notifications_and_a_chain_of_requires(checkout: Callable[[str], Path]) -> None:
@@ -304,6 +348,30 @@ def test_wrong_arguments_exit_2_without_a_traceback(checkout: Callable[[str], Pa
     assert said.startswith("error: ")
     assert "Traceback" not in said
     assert not (folder / ".isonox" / "runs").exists()
+
+
+def test_what_a_stopped_session_started_by_itself_ends_too(checkout: Callable[[str], Path]) -> None:
+    """Not only what nox ran for it."""
+    marker = f"7{os.getpid()}"
+    folder = checkout(
+        f"""
+import subprocess, time, nox
+
+@nox.session(python=False)
+def a(session):
+    subprocess.Popen(["sleep", "{marker}"], start_new_session=True)
+    time.sleep(600)
+"""
+    )
+    process = start(folder, "ci")
+    deadline = time.monotonic() + 20
+    while not alive(f"sleep {marker}") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+
+    assert ExitCode.INTERRUPTED == process.returncode
+    assert [] == wait_until_gone(f"sleep {marker}", 1)
 
 
 def test_fail_fast_stops_what_runs(checkout: Callable[[str], Path]) -> None:

@@ -87,11 +87,31 @@ def test_notified_jobs_run_last_and_once() -> None:
     assert scheduler.knows("report")
     assert not scheduler.knows("other")
     scheduler.end("a", Verdict.PASSED)
-    assert scheduler.next_jobs() == []
+    assert ([], []) == (scheduler.release_notified(), scheduler.next_jobs())
     scheduler.end("b", Verdict.FAILED)
-    assert ids(scheduler.next_jobs()) == ["report"]
+    assert ([], ["report"]) == (scheduler.release_notified(), ids(scheduler.next_jobs()))
     scheduler.end("report", Verdict.PASSED)
-    assert ids(scheduler.next_jobs()) == ["upload"]
+    assert ([], ["upload"]) == (scheduler.release_notified(), ids(scheduler.next_jobs()))
+
+
+def test_a_notified_job_does_not_bring_along_what_it_requires() -> None:
+    """As in nox: that has to have run, and be green; else it is blocked, and nobody waits for it for ever."""
+    scheduler = Scheduler([job("red"), job("notifier")], slots=2)
+    scheduler.next_jobs()
+    for notified in (job("after-red", "red"), job("after-absent", "absent"), job("after-green", "notifier")):
+        scheduler.add_last(notified)
+    scheduler.end("red", Verdict.FAILED)
+    scheduler.end("notifier", Verdict.PASSED)
+
+    stopped = scheduler.release_notified()
+
+    assert [("after-red", "red failed"), ("after-absent", "absent, which it requires, did not run")] == [
+        (one.job.id, one.reason) for one in stopped
+    ]
+    assert {Verdict.BLOCKED} == {one.verdict for one in stopped}
+    assert ["after-green"] == ids(scheduler.next_jobs())
+    scheduler.end("after-green", Verdict.PASSED)
+    assert scheduler.finished
 
 
 @given(st.data())

@@ -124,6 +124,32 @@ def tools(session):
     assert "The environment is current" in second.output
 
 
+def test_an_environment_that_differs_from_the_lock_is_never_taken_for_current(repository: MakeRepository) -> None:
+    """Neither after another install, nor with one that nox passed over; and --install-only is no pass."""
+    noxfile = """
+import pathlib, isonox
+
+@isonox.session
+def tools(session):
+    session.install_group(pathlib.Path("group").read_text().strip())
+    if session.posargs:
+        session.install(*session.posargs)
+"""
+    made = repository({"noxfile.py": noxfile, "group": "bare"})
+    first = made.run_nox("--install-only")
+    made.run_nox("--", "idna")
+    exact = made.run_nox()
+    made.write({"group": "tests"})
+    passed_over = made.run_nox("-R")
+    after = made.run_nox()
+
+    assert (Verdict.WAIVED, "nothing was run: --install-only") == (first.record.verdict, first.record.reason)
+    assert "idna" not in exact.record.distributions
+    assert Verdict.FAILED == passed_over.record.verdict
+    assert "does not hold what the lock says" in passed_over.record.reason
+    assert (Verdict.PASSED, True) == (after.record.verdict, "coverage" in after.record.distributions)
+
+
 def test_uv_and_pip_install_the_same(repository: MakeRepository) -> None:
     """One lock, two installers; what is no longer asked for is removed by both."""
     noxfile = """

@@ -167,7 +167,7 @@ def test_configuration_errors_come_all_at_once(made: Repository) -> None:
 
 def test_doctor_finds_what_is_broken(made: Repository) -> None:
     """A missing interpreter and a missing lock, with what to do; exit 1."""
-    made.write({"noxfile.py": "import nox\n@nox.session(python='3.99')\ndef a(session): ...\n"})
+    made.write({"noxfile.py": "import isonox\n@isonox.session(python='3.99')\ndef a(session): ...\n"})
     (made.path / "uv.lock").unlink()
 
     done = isonox(made.path, "doctor", "--json")

@@ -65,31 +65,31 @@ class History:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """Open, and close whatever happens; a damaged file is set aside: estimates are worth no failure."""
+        """Open, and close whatever happens; a damaged file is set aside.
+
+        Raises:
+            StateError: The file can't be used now: locked, full disk, no permission.
+        """
         try:
-            database = self._connect()
-        except sqlite3.DatabaseError:
-            self._path.replace(self._path.with_suffix(".damaged"))
-            database = self._connect()
-        try:
-            with database:
+            try:
+                database = self._connect()
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self._path.replace(self._path.with_suffix(".damaged"))
+                database = self._connect()
+            with contextlib.closing(database), database:
                 yield database
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             raise StateError(
-                f"can't use {self._path}: {error}",
-                hint="check the disk and the folder's permissions, or remove it",
+                f"can't use {self._path}: {error}", hint="check the disk and the folder's permissions, or remove it"
             ) from error
-        finally:
-            database.close()
 
     def _connect(self) -> sqlite3.Connection:
-        try:
-            database = sqlite3.connect(self._path, timeout=10)
-        except sqlite3.OperationalError as error:
-            raise StateError(f"can't open {self._path}: {error}") from error
+        database = sqlite3.connect(self._path, timeout=10)
         try:
             database.executescript(_SCHEMA)
-        except sqlite3.DatabaseError:
+        except sqlite3.Error:
             database.close()
             raise
         return database

@@ -65,6 +65,7 @@ class NoxExecutor:
         # Nobody writes to this pipe. When this process dies, however it dies, the kernel closes the writing end
         # and every child sees the end of file.
         self._lifeline, self._held = os.pipe()
+        processes.become_subreaper()
 
     def command(self, job: PlannedJob) -> list[str]:
         """Return the child's argv."""
@@ -96,7 +97,20 @@ class NoxExecutor:
                 start_new_session=True,
             )
         self._children[job.id] = _Child(process, clock.monotonic())
-        threading.Thread(target=lambda: on_end(job.id, process.wait()), daemon=True).start()
+        threading.Thread(target=self._wait, args=(job.id, process, on_end), daemon=True).start()
+
+    def _wait(self, job: str, process: subprocess.Popen[bytes], on_end: Callable[[str, int], None]) -> None:
+        code = process.wait()
+        if code < 0:  # it could not end what it had started
+            self._end_orphans()
+        on_end(job, code)
+
+    def _end_orphans(self) -> None:
+        """End processes that have become ours because the child that started them is dead (Linux)."""
+        own = {child.process.pid for child in self._children.values()}
+        for process in processes.children(os.getpid()):
+            if process.pid not in own:
+                processes.kill_tree(process.pid, grace=0)
 
     def interrupt(self, job: str) -> None:
         """Ask a job to stop; see `Executor.interrupt`."""
@@ -108,6 +122,7 @@ class NoxExecutor:
         processes.kill_tree(self._children[job].process.pid, grace=0)
 
     def close(self) -> None:
-        """Close the lifeline: a child that is still there ends now."""
+        """Close the lifeline, so that a child that is still there ends now; and end what any child has left."""
+        self._end_orphans()
         os.close(self._held)
         os.close(self._lifeline)

@@ -95,6 +95,8 @@ class Loop:
         self._emit(RunStarted(plan=self.plan, slots=self.slots, directory=self.directory.path))
         with _signals_to(self._inbox):
             while not scheduler.finished or self._running:
+                for one in scheduler.release_notified():
+                    self._skip(one)
                 for job in scheduler.next_jobs():
                     self._start(job, scheduler)
                 self._wait(scheduler)
@@ -167,8 +169,8 @@ class Loop:
         job = self.plan.by_id[record.job]
         self._store(record)
         self._emit(JobEnded(job=job, record=record, log=self.directory.log_path(job.id)))
-        self._join_notified(scheduler, record)
         stopped = scheduler.end(job.id, record.verdict)
+        self._join_notified(scheduler, record)
         for one in stopped:
             self._skip(one)
         if self.fail_fast and not record.verdict.green:
@@ -184,7 +186,7 @@ class Loop:
 
     def _join_notified(self, scheduler: Scheduler, record: Record) -> None:
         """Let the sessions that this one notified join the run; one that takes part already does not run again."""
-        if self._interrupted:
+        if scheduler.stopping:
             return
         for notification in record.notified:
             if scheduler.knows(notification.session):

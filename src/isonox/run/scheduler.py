@@ -68,7 +68,6 @@ class Scheduler:
 
     def next_jobs(self) -> list[PlannedJob]:
         """Return the jobs to start now, and consider them running."""
-        self._release_last()
         ready: list[PlannedJob] = []
         for job in self._waiting.values():
             if len(self._running) + len(ready) >= self.slots:
@@ -122,8 +121,28 @@ class Scheduler:
                     again = True
         return stopped
 
-    def _release_last(self) -> None:
-        if self._last and not self._waiting and not self._running:
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing starts any more."""
+        return self._stopping is not None
+
+    def release_notified(self) -> list[Stopped]:
+        """Let the next notified job wait its turn once all others have ended; return those that can't run.
+
+        As in nox, a notified session does not bring along what it requires: that has to have run, and be green.
+        """
+        stopped: list[Stopped] = []
+        while self._last and not self._waiting and not self._running:
             job = self._last.pop(0)
-            self._waiting[job.id] = job
-            self._tails.setdefault(job.id, job.estimate_seconds)
+            hindrance = next((needed for needed in job.requires if not self._ended_green(needed)), None)
+            if hindrance is None:
+                self._waiting[job.id] = job
+                break
+            verdict = self._verdicts.get(hindrance)
+            reason = f"{hindrance} {verdict.value}" if verdict else f"{hindrance}, which it requires, did not run"
+            self._verdicts[job.id] = Verdict.BLOCKED
+            stopped.append(Stopped(job, Verdict.BLOCKED, reason))
+        return stopped
+
+    def _ended_green(self, job: str) -> bool:
+        return job in self._verdicts and self._verdicts[job].green

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +26,7 @@ class ActiveJob:
     facts: Facts
     config: Config
     in_ci: bool
+    pid: int = field(default_factory=os.getpid)
     in_run: bool
     secrets: tuple[str, ...] = ()
     phase: Literal["environment", "session"] = "environment"
@@ -41,10 +43,10 @@ class ActiveJob:
     extras: set[str] = field(default_factory=set)
 
     def redact(self, text: str) -> str:
-        """Return `text` with the values of declared secrets replaced."""
+        """Return `text` with the values of declared secrets replaced, and what is no text escaped."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
-        return text
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 ACTIVE: ContextVar[ActiveJob | None] = ContextVar("active_job", default=None)

@@ -172,3 +172,6 @@ def _check_values(name: str, timeout_minutes: float | None, env: Mapping[str, An
     for argument, value in lists.items():
         if isinstance(value, str):
             raise ConfigurationError(f"session {name!r}: {argument}={value!r} must be a list", hint=f'["{value}"]')
+        for entry in value:
+            if argument != "secrets" and (entry.startswith("/") or ".." in entry.split("/")):
+                raise ConfigurationError(f"session {name!r}: {argument}: {entry!r} is not below the workspace's root")

@@ -94,22 +94,23 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
         try:
             with _surroundings(runner, job, outer, seen):
                 result = original(runner)
-        except IsonoxError as error:
-            result = Result(runner, Status.FAILED, reason=str(error))
         except _TimeUp:
-            result = Result(runner, Status.FAILED, reason=f"timed out after {job.facts.timeout_minutes:g} min")
-            logging.getLogger("nox").error("Session %s %s", job.id, result.reason)  # noqa: TRY400 - no traceback of ours
-        result = _explained(job, result)
+            result = Result(runner, Status.FAILED)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong around a session is that session's failure
+            what = str(error) if isinstance(error, IsonoxError) else f"{type(error).__name__}: {error}"
+            result = Result(runner, Status.FAILED, reason=what)
+        _stop_what_is_left(job, ended_well=not job.timed_out)
+        result = _judged(runner, job, result)
     finally:
         ACTIVE.reset(token)
-        seconds = clock.monotonic() - clock_start
-        try:
-            recording.keep_artifacts(job)
+        if os.getpid() == job.pid:  # a session may fork, and its copy come by here
+            if result is None:
+                _stop_what_is_left(job, ended_well=False)
+            seconds = clock.monotonic() - clock_start
             when = clock.timestamp(started)
-            job.run.write_record(recording.record_of(runner, job, result, outer, seen, started=when, seconds=seconds))
-        except IsonoxError as error:
-            if result is not None:
-                result = Result(runner, Status.FAILED, reason=str(error), duration=seconds)
+            problem = recording.write(runner, job, result, outer, seen, started=when, seconds=seconds)
+            if problem and result is not None:
+                result = Result(runner, Status.FAILED, reason=problem, duration=seconds)
     runner.result = result
     return result
 
@@ -171,6 +172,8 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
                 return function(session)
             except IsonoxError as error:
                 session.error(str(error))
+            except SystemExit as stop:
+                session.error(f"the session function ended the process: sys.exit({stop.code!r})")
             finally:
                 seen["interpreter"] = interpreter.environment_interpreter(session)
                 if getattr(session.virtualenv, "location", None):
@@ -254,22 +257,41 @@ def _deadline(job: ActiveJob) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _explained(job: ActiveJob, result: Result) -> Result:
-    """Give a failure the reason that nox left in its log, and stop what the session left running."""
-    if job.in_run and (left := processes.descendants(os.getpid())):
+def _stop_what_is_left(job: ActiveJob, *, ended_well: bool) -> None:
+    """Stop processes that the session has left running.
+
+    After a hand-typed session that ended well they stay, as with plain nox: a developer may want that server.
+    """
+    if os.getpid() != job.pid or (ended_well and not job.in_run):
+        return
+    if left := processes.descendants(os.getpid()):
         names = ", ".join(sorted({_name(process) for process in left}))
         job.notes.append(f"the session left {len(left)} process(es) running, which were stopped: {names}")
         processes.kill_tree(os.getpid(), grace=commands.GRACE, include_root=False)
-    if job.missing_interpreter is not None and result.status is Status.FAILED:
+
+
+def _judged(runner: SessionRunner, job: ActiveJob, result: Result) -> Result:
+    """Return nox's result with isonox's judgement, and a reason that may be printed."""
+    if job.timed_out:
+        result.status, result.reason = Status.FAILED, f"timed out after {job.facts.timeout_minutes:g} min"
+        _say(f"Session {job.id} {result.reason}")
+    elif job.missing_interpreter is not None and result.status is Status.FAILED:
         spec = job.missing_interpreter
         result.reason = f"Python {spec} is not installed here; install it: {interpreter.install_hint(spec)}"
-        logging.getLogger("nox").error(result.reason)
+        _say(result.reason)
     elif result.status is Status.FAILED and not result.reason and job.errors:
         result.reason = job.errors[-1].splitlines()[0]
+    elif result.status is Status.SUCCESS and runner.global_config.install_only:
+        result.status, result.reason = Status.SKIPPED, "nothing was run: --install-only"
     if not result and not job.facts.required:
         what = "timed out" if job.timed_out else "failed"
         result.status, result.reason = Status.SKIPPED, f"not required; it {what}: {result.reason}"
+    result.reason = job.redact(result.reason or "")
     return result
+
+
+def _say(text: str) -> None:
+    logging.getLogger("nox").error(text)
 
 
 def _name(process: Any) -> str:

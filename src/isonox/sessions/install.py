@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from packaging.utils import canonicalize_name
 
-from isonox.errors import LockError
+from isonox.errors import ConfigurationError, LockError
 from isonox.sessions.interpreter import environment_interpreter, site_packages
 from isonox.system import files
 from isonox.workspace import lock as workspace_lock
@@ -52,6 +52,8 @@ def install_group(  # noqa: PLR0913 - the arguments of Session.install_group and
     package: Package | None,
 ) -> None:
     """See `isonox.Session.install_group`."""
+    if getattr(session.virtualenv, "location", None) is None:
+        raise ConfigurationError(f"session {job.id!r} has no environment to install into", hint="give it a Python")
     job.groups.update(groups)
     job.extras.update(extras)
     pinned = _pinned(session, job, project=project, package=package)
@@ -65,6 +67,11 @@ def install_group(  # noqa: PLR0913 - the arguments of Session.install_group and
     if _read_stamp(stamp) == key:
         session.log("The environment is current: it was installed from these lock entries.")
         return
+    if _installs_nothing(session):
+        raise LockError(
+            f"the environment of {job.id} does not hold what the lock says, and nox was told not to install",
+            hint="run it without --no-install (-R)",
+        )
     with contextlib.suppress(FileNotFoundError):
         stamp.unlink()
     listing = environment / "isonox-requirements.txt"
@@ -74,9 +81,26 @@ def install_group(  # noqa: PLR0913 - the arguments of Session.install_group and
     for pin in folders:
         where = str(job.root / (pin.path or "."))
         unhashed += ["-e", where] if editable else [where]
+        if not editable and session.venv_backend == "uv":  # which else takes the copy that it built last time
+            unhashed += ["--reinstall-package", pin.name]
     if unhashed:
         session.install("--no-deps", *unhashed)
-    files.write_atomic(stamp, msgspec.json.encode(_Stamp(key)))
+    if editable or not folders:  # a copy is out of date with the next edit
+        files.write_atomic(stamp, msgspec.json.encode(_Stamp(key)))
+
+
+def forget(session: nox.Session) -> None:
+    """Something else is installed into the environment: it is not what the lock says any more."""
+    location = getattr(session.virtualenv, "location", None)
+    if location is not None:
+        with contextlib.suppress(FileNotFoundError):
+            (Path(location) / STAMP).unlink()
+
+
+def _installs_nothing(session: nox.Session) -> bool:
+    """Return whether nox passes over installs: `--no-install` in an environment that was there before."""
+    runner = session._runner  # noqa: SLF001 - nox tells nowhere else
+    return bool(runner.global_config.no_install and session.virtualenv._reused)  # noqa: SLF001
 
 
 def _pinned(session: nox.Session, job: ActiveJob, *, project: bool, package: Package | None) -> tuple[Pinned, ...]:
@@ -116,9 +140,6 @@ def _key(requirements: str, root: Path, folders: Iterable[Pinned], others: Itera
         for name in ("pyproject.toml", "setup.cfg", "setup.py"):
             with contextlib.suppress(FileNotFoundError):
                 digest.update((root / str(pin.path) / name).read_bytes())
-        if not editable:
-            for path in sorted((root / str(pin.path)).rglob("*.py")):
-                digest.update(str(path).encode() + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -6,11 +6,12 @@ import platform
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from nox.sessions import Status
 
 from isonox.errors import IsonoxError
 from isonox.model.pipeline import PLAIN, Facts
-from isonox.model.record import Interpreter, Platform, Record
+from isonox.model.record import Environment, Interpreter, Platform, Record
 from isonox.model.verdict import Verdict
 from isonox.sessions import environment
 from isonox.system import files, git
@@ -47,7 +48,35 @@ def package_of(runner: SessionRunner) -> str | None:
     return call_spec["package"].name if facts_of(runner).per_package else None
 
 
-def record_of(  # noqa: PLR0913 - everything that is known about the job
+def write(  # noqa: PLR0913 - everything that is known about the job
+    runner: SessionRunner,
+    job: ActiveJob,
+    result: Result | None,
+    outer: dict[str, str],
+    seen: dict[str, Any],
+    *,
+    started: str,
+    seconds: float,
+) -> str:
+    """Keep the artifacts and write the record of a session that has ended; `result` is None where it was interrupted.
+
+    Returns:
+        What went wrong with that, or an empty string.
+    """
+    problem = ""
+    try:
+        _keep_artifacts(job)
+    except IsonoxError as error:
+        problem = str(error)
+        result = result and type(result)(runner, Status.FAILED, reason=problem, duration=seconds)
+    try:
+        job.run.write_record(_record_of(runner, job, result, outer, seen, started=started, seconds=seconds))
+    except IsonoxError as error:
+        problem = str(error)
+    return problem
+
+
+def _record_of(  # noqa: PLR0913 - everything that is known about the job
     runner: SessionRunner,
     job: ActiveJob,
     result: Result | None,
@@ -76,7 +105,7 @@ def record_of(  # noqa: PLR0913 - everything that is known about the job
         seconds=round(seconds, 3),
         interpreter=seen.get("interpreter") or Interpreter(asked=_asked(runner)),
         platform=Platform(system=platform.system(), release=platform.release(), machine=platform.machine()),
-        environment=environment.describe(outer, job.facts, extra=job.config.pass_env),
+        environment=_environment(job, outer),
         commands=tuple(job.commands),
         distributions=seen.get("distributions", {}),
         tests=job.tests,
@@ -86,6 +115,13 @@ def record_of(  # noqa: PLR0913 - everything that is known about the job
         artifacts=_kept(job),
         notes=tuple(job.notes),
     )
+
+
+def _environment(job: ActiveJob, outer: dict[str, str]) -> Environment:
+    """Describe what the session saw; a secret may have been put into a declared value."""
+    described = environment.describe(outer, job.facts, extra=job.config.pass_env)
+    values = {name: job.redact(value) for name, value in described.values.items()}
+    return msgspec.structs.replace(described, values=values)
 
 
 def _verdict(job: ActiveJob, result: Result | None) -> tuple[Verdict, str]:
@@ -108,7 +144,7 @@ def _head(root: Path) -> git.Head:
         return git.Head(commit=None, branch=None, dirty=True)
 
 
-def keep_artifacts(job: ActiveJob) -> None:
+def _keep_artifacts(job: ActiveJob) -> None:
     """Copy the files that the session declared as artifacts into the run's folder."""
     for pattern in job.facts.artifacts:
         for path in sorted(job.root.glob(pattern)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import nox
 
@@ -70,6 +70,11 @@ class Session(nox.Session):
     def in_ci(self) -> bool:
         """Whether a CI system runs this. Stages use it for what may be waived on a laptop only."""
         return active_job().in_ci
+
+    def install(self, *args: str, **options: Any) -> None:
+        """Install as nox does; the environment then differs from the lock, and `install_group` starts anew."""
+        install.forget(self)
+        super().install(*args, **options)
 
     def install_group(
         self,

@@ -37,6 +37,14 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
+def children(pid: int) -> list[psutil.Process]:
+    """Return the living processes that `pid` is the parent of."""
+    try:
+        return [process for process in psutil.Process(pid).children() if _is_alive(process)]
+    except psutil.Error:
+        return []
+
+
 def signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
     """Send a signal to each; those that are gone, or not ours, are passed over."""
     for process in processes:

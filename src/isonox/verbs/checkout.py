@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isonox.errors import LockError
+from isonox.errors import GitError, LockError, StateError
 from isonox.history.store import History
 from isonox.planning import build
 from isonox.sessions import loader, project
@@ -33,6 +33,18 @@ class Checkout:
     """
 
     root: Path
+
+    @classmethod
+    def here(cls) -> Checkout:
+        """Return the checkout around the current folder.
+
+        Raises:
+            GitError: This is no git repository, or the folder is gone.
+        """
+        try:
+            return cls.around(Path.cwd())
+        except FileNotFoundError as error:
+            raise GitError("the current folder does not exist any more", hint="change to one that does") from error
 
     @classmethod
     def around(cls, start: Path) -> Checkout:
@@ -66,8 +78,11 @@ class Checkout:
 
     @cached_property
     def durations(self) -> dict[str, float]:
-        """Expected seconds of jobs that were seen before."""
-        return History.of(self.root).durations()
+        """Expected seconds of jobs that were seen before; estimates are worth no failure."""
+        try:
+            return History.of(self.root).durations()
+        except StateError:
+            return {}
 
     def plan(self, selection: Selection) -> Plan:
         """Return the plan for a selection.

@@ -61,7 +61,7 @@ def run(selection: Selection, *, jobs: int | None, fail_fast: bool, json: bool) 
     """
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: at least one job has to run at once")
-    checkout = Checkout.around(Path.cwd())
+    checkout = Checkout.here()
     plan = checkout.plan(selection)
     if any(checkout.pipeline.by_id[job.session].facts.environment == "declared" for job in plan.jobs):
         checkout.check_lock()
@@ -84,24 +84,26 @@ def run(selection: Selection, *, jobs: int | None, fail_fast: bool, json: bool) 
             subscribers=(console,),
         )
         ended = loop.run()
-    problems = [*loop.problems, *_remember(checkout.root, ended)]
+    forgotten = _remember(checkout.root, ended)
     if json:
         terminal.write_data(run_document(ended).decode())
     else:
         with terminal.reader_may_leave():
             summary.write(ended, terminal.stdout())
-    for problem in problems:
+    if forgotten:
+        sys.stderr.write(f"warning: durations were not kept for the next estimates: {forgotten}\n")
+    for problem in loop.problems:
         sys.stderr.write(f"error: {problem}\n")
-    return _exit_code(ended, problems=bool(problems))
+    return _exit_code(ended, problems=bool(loop.problems))
 
 
-def _remember(root: Path, ended: RunEnded) -> list[str]:
+def _remember(root: Path, ended: RunEnded) -> str:
     """Keep the durations for the next run's estimates; return what went wrong with that, if anything."""
     try:
         History.of(root).add(ended.records)
     except StateError as error:
-        return [str(error)]
-    return []
+        return str(error)
+    return ""
 
 
 def _exit_code(ended: RunEnded, *, problems: bool) -> ExitCode:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -57,7 +56,7 @@ def doctor(*, json: Json = False) -> ExitCode:
 
     Exits 1 when something is broken, so that a run can't be green.
     """
-    checkout = Checkout.around(Path.cwd())
+    checkout = Checkout.here()
     checks = [*_noxfile(checkout), *_interpreters(checkout), *_lock(checkout), *_tools(), *_git(checkout)]
     checks.extend(_environment(checkout))
     if json:
@@ -101,6 +100,12 @@ def _interpreters(checkout: Checkout) -> Iterator[Check]:
 
 
 def _lock(checkout: Checkout) -> Iterator[Check]:
+    try:
+        needed = any(session.facts.environment == "declared" for session in checkout.pipeline.sessions)
+    except IsonoxError:
+        return  # said by the check of the noxfile
+    if not needed:
+        return
     if not (checkout.root / "uv.lock").exists():
         yield Check(what="uv.lock", state=State.BROKEN, found="missing", fix="uv lock")
         return

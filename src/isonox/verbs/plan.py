@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -33,7 +32,7 @@ def plan(  # noqa: PLR0913 - the options of the verb
 
     With --json the plan is a versioned document; with --all or --packages, the pipeline or the workspace.
     """
-    checkout = Checkout.around(Path.cwd())
+    checkout = Checkout.here()
     if packages:
         workspace = checkout.workspace
         terminal.write_data(_json(workspace) if json else plan_view.show_workspace(workspace))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from isonox.errors import ExitCode, UsageError
 from isonox.model.plan import Selection
@@ -24,7 +23,7 @@ def stage_verb(name: str, stage: str, summary: str) -> Verb:
         json: Json = False,
         posargs: Sequence[str] = (),
     ) -> ExitCode:
-        checkout = Checkout.around(Path.cwd())
+        checkout = Checkout.here()
         if stage not in checkout.pipeline.stages:
             stages = ", ".join(checkout.pipeline.stages) or "none"
             raise UsageError(
