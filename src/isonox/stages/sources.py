@@ -54,8 +54,9 @@ def of_package(root: Path, package: Package) -> tuple[tuple[str, ...], tuple[str
     if "src" in tops:
         code = ["src"]
     else:
-        code = sorted({path.parts[0] for path in inside if len(path.parts) == 2 and path.stem == "__init__"})  # noqa: PLR2004
-        code = [top for top in code if top not in _TESTS]
+        marked = [path.parts for path in inside if path.stem == "__init__" and path.parts[0] not in _TESTS]
+        regular = {parts[0] for parts in marked if len(parts) == 2}  # noqa: PLR2004 - folder, __init__.py
+        code = sorted(regular or {parts[0] for parts in marked if len(parts) > 1})  # else namespace packages
         code = code or sorted(str(p) for p in inside if len(p.parts) == 1 and p.name not in _SCRIPTS)
     base = PurePosixPath(package.path)
     return tuple(str(base / top) for top in code), tuple(str(base / top) for top in _TESTS if top in tops)

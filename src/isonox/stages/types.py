@@ -91,6 +91,8 @@ def _checks(session: Session, paths: Sequence[str]) -> list[_Check]:
             checks.append(_Check(package.path, inside))
         elif targets:
             checks.append(_Check(".", targets))
+        elif package.installable:
+            session.note(f"{package.name}: no Python code and no tests were found below {package.path}: not checked")
     return checks
 
 
