@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from isonox.errors import StateError
+from isonox.errors import ExitCode, StateError
 from isonox.model.events import Event, JobAdded, JobEnded, JobStarted, RunEnded, RunStarted
 from isonox.model.plan import Plan, PlannedJob, Selection
 from isonox.model.record import Notification, Record
@@ -134,7 +135,9 @@ def test_a_damaged_record_is_red_and_kept_as_a_problem(tmp_path: Path) -> None:
     ended = loop.run()
 
     assert "missing" == verdicts(ended)["a"][0]
-    assert "is damaged" in loop.problems[0]
+    assert "is damaged" in ended.problems[0]
+    assert ExitCode.JOB_FAILED == ended.exit_code
+    assert ExitCode.USAGE == dataclasses.replace(ended, records=()).exit_code
 
 
 def test_notified_jobs_join_the_plan_once(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_a_missing_package_of_the_script_block_is_named(tmp_path: Path) -> None:
 
 def test_cycles_are_printed(tmp_path: Path) -> None:
     """The way round is shown."""
-    with pytest.raises(CycleError, match="a -> b -> a"):
+    with pytest.raises(CycleError, match=r"a -> b -> a|b -> a -> b"):
         load(
             tmp_path,
             "import nox\n@nox.session(requires=['b'])\ndef a(s): ...\n@nox.session(requires=['a'])\ndef b(s): ...\n",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from isonox.errors import ExitCode
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -65,6 +67,7 @@ class RunEnded:
         records: One for each job of the plan, in its order.
         seconds: Wall time.
         interrupted: Whether the user stopped the run.
+        problems: What went wrong beside the jobs: a record that could not be written or read.
     """
 
     plan: Plan
@@ -72,6 +75,16 @@ class RunEnded:
     seconds: float
     interrupted: bool
     directory: Path
+    problems: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command line exits with."""
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        if not all(record.verdict.green for record in self.records):
+            return ExitCode.JOB_FAILED
+        return ExitCode.USAGE if self.problems else ExitCode.OK
 
 
 Event = RunStarted | JobAdded | JobStarted | JobEnded | Tick | RunEnded

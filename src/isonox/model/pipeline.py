@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import graphlib
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -107,23 +109,9 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def _cycle(self) -> tuple[str, ...]:
         """Return one circle of `requires` (first id repeated at the end), or nothing."""
-        done: set[str] = set()
-        for start in self.by_id:
-            path: dict[str, None] = {}
-            stack = [(start, iter(self.by_id[start].requires))]
-            path[start] = None
-            while stack:
-                current, rest = stack[-1]
-                for target in rest:
-                    if target in path:
-                        circle = list(path)
-                        return (*circle[circle.index(target) :], target)
-                    if target not in done:
-                        path[target] = None
-                        stack.append((target, iter(self.by_id[target].requires)))
-                        break
-                else:
-                    done.add(current)
-                    path.pop(current)
-                    stack.pop()
+        try:
+            TopologicalSorter({session.id: session.requires for session in self.sessions}).prepare()
+        except graphlib.CycleError as error:
+            circle: list[str] = error.args[1]
+            return tuple(reversed(circle))  # graphlib goes from what is required to what requires it
         return ()

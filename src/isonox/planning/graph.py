@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,24 +17,8 @@ def topological(requires: Mapping[str, Sequence[str]]) -> list[str]:
     Args:
         requires: For each id, the ids that it needs; ids outside of the mapping are passed over.
     """
-    order: list[str] = []
-    done: set[str] = set()
-    for start in requires:
-        stack = [(start, iter(requires[start]))]
-        while stack:
-            current, rest = stack[-1]
-            if current in done:
-                stack.pop()
-                continue
-            for target in rest:
-                if target in requires and target not in done:
-                    stack.append((target, iter(requires[target])))
-                    break
-            else:
-                done.add(current)
-                order.append(current)
-                stack.pop()
-    return order
+    inside = {name: [needed for needed in needs if needed in requires] for name, needs in requires.items()}
+    return list(TopologicalSorter(inside).static_order())
 
 
 def tail_lengths(jobs: Iterable[PlannedJob], seconds: Mapping[str, float]) -> dict[str, float]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from isonox.errors import ExitCode
 from isonox.model.record import Record, TestCounts
 from isonox.model.verdict import Verdict
 from isonox.planning.graph import critical_path
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from isonox.model.plan import Plan
 
 RUN_VERSION = 1
-
-_EXIT_CODES = {"green": ExitCode.OK, "red": ExitCode.JOB_FAILED, "interrupted": ExitCode.INTERRUPTED}
 
 
 class CriticalPath(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +54,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
         plan: Hash of the plan as it ended, jobs that joined by notification included; see `plan_id`.
         verdict: The run as a whole.
         exit_code: What the command line exits with.
+        problems: What went wrong beside the jobs: a record that could not be written or read.
         directory: The run's folder, as seen from the current one.
         wall_seconds: From the first start to the last end.
         sum_seconds: All jobs one after the other.
@@ -74,6 +72,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     dirty: bool
     verdict: Literal["green", "red", "interrupted"]
     exit_code: int
+    problems: tuple[str, ...]
     directory: str
     wall_seconds: float
     sum_seconds: float
@@ -109,7 +108,8 @@ def of_run(ended: RunEnded) -> RunDocument:
         commit=ended.plan.commit,
         dirty=ended.plan.dirty,
         verdict=verdict,
-        exit_code=_EXIT_CODES[verdict],
+        exit_code=int(ended.exit_code),
+        problems=ended.problems,
         directory=_from_here(directory.path),
         wall_seconds=round(ended.seconds, 3),
         sum_seconds=round(sum(seconds.values()), 3),

@@ -106,6 +106,7 @@ class Loop:
             seconds=clock.monotonic() - begin,
             interrupted=self._interrupted,
             directory=self.directory.path,
+            problems=tuple(self.problems),
         )
         self._emit(ended)
         return ended

@@ -92,9 +92,9 @@ def run(selection: Selection, *, jobs: int | None, fail_fast: bool, json: bool) 
             summary.write(ended, terminal.stdout())
     if forgotten:
         sys.stderr.write(f"warning: durations were not kept for the next estimates: {forgotten}\n")
-    for problem in loop.problems:
+    for problem in ended.problems:
         sys.stderr.write(f"error: {problem}\n")
-    return _exit_code(ended, problems=bool(loop.problems))
+    return ended.exit_code
 
 
 def _remember(root: Path, ended: RunEnded) -> str:
@@ -104,11 +104,3 @@ def _remember(root: Path, ended: RunEnded) -> str:
     except StateError as error:
         return str(error)
     return ""
-
-
-def _exit_code(ended: RunEnded, *, problems: bool) -> ExitCode:
-    if ended.interrupted:
-        return ExitCode.INTERRUPTED
-    if not all(record.verdict.green for record in ended.records):
-        return ExitCode.JOB_FAILED
-    return ExitCode.USAGE if problems else ExitCode.OK
