@@ -17,7 +17,7 @@ PIPELINE = Pipeline.validated(
 
 def made(**arguments: object) -> Plan:
     """The plan for everything."""
-    return build(PIPELINE, Selection(posargs=("-k", "x")), isonox="1", **arguments)  # type: ignore[arg-type]
+    return build(PIPELINE, Selection(posargs=("-k", "x")), isonox="1", **arguments)  # type: ignore[arg-type]  # by name
 
 
 def test_same_inputs_give_the_same_bytes() -> None:

@@ -102,4 +102,4 @@ def test_nothing_to_build_is_red(stand_in: Any) -> None:
 def test_an_unknown_builder_is_refused_at_once() -> None:
     """With what was meant, probably."""
     with pytest.raises(ConfigurationError, match="did you mean 'sphinx'"):
-        stages.docs(builder="sphynx")  # type: ignore[arg-type]
+        stages.docs(builder="sphynx")  # type: ignore[arg-type]  # wrong on purpose

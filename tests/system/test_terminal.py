@@ -29,7 +29,7 @@ def test_escapes_and_controls_are_removed(raw: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"), [("true", True), ("1", True), ("", False), ("false", False), ("0", False), (None, False)]
 )
-def test_ci_is_what_the_variable_means(value: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+def test_ci_is_what_the_variable_means(value: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - parametrised
     """`CI=false` is no CI, unlike for nox."""
     monkeypatch.delenv("CI", raising=False)
     if value is not None:

@@ -25,7 +25,7 @@ def project(name: str) -> str:
 
 def paths(root: Path, **settings: object) -> list[str]:
     """Return the directories of the packages found."""
-    return [package.path for package in packages.load(root, Config(**settings)).packages]  # type: ignore[arg-type]
+    return [package.path for package in packages.load(root, Config(**settings)).packages]  # type: ignore[arg-type]  # by name
 
 
 def problems(root: Path, **settings: object) -> tuple[str, ...]:
