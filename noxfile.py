@@ -26,6 +26,13 @@ def hooks(session: isonox.Session) -> None:
     session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure")
 
 
+@isonox.session(python="3.13", timeout_minutes=30, tags=["integration"])
+def act(session: isonox.Session) -> None:
+    """Run the generated workflows with act, and compare what they leave with `isonox ci`."""
+    session.install_group("act")
+    session.run("pytest", "-m", "act and not whole", "tests/act", *session.posargs)
+
+
 @isonox.session(python="3.13", requires=["build"], timeout_minutes=15, tags=["integration"])
 def integration(session: isonox.Session) -> None:
     """Run the storefront's own `make ci`, as a newcomer would."""

@@ -20,6 +20,7 @@ import isonox
 from docs import docstrings, markdown, structs
 from isonox import errors, stages
 from isonox.errors import ExitCode, IsonoxError
+from isonox.history import comparison
 from isonox.model import pipeline, plan, record, verdict, workspace
 from isonox.report import document
 from isonox.sessions import environment
@@ -41,7 +42,7 @@ FOLDER = Path(__file__).parent / "reference"
 #: What each exit code means; a code that is missing here ends the generator with a KeyError.
 MEANINGS = {
     ExitCode.OK: "Every job is green: passed, cached or waived. For other verbs: done.",
-    ExitCode.JOB_FAILED: "A job is red, or `isonox doctor` found something broken.",
+    ExitCode.JOB_FAILED: "A job is red, `isonox doctor` found something broken, or `isonox compare` a difference.",
     ExitCode.USAGE: "The command line, the configuration, the noxfile, the lock, git or `.isonox/` is at fault.",
     ExitCode.NOTHING_SELECTED: "Everything that was asked for exists, but no session fits all of it.",
     ExitCode.DRIFT: "A generated file differs from what would be written. `docs.generate_reference --check` "
@@ -100,8 +101,8 @@ def _difference(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) 
 def _command_line() -> str:
     intro = """# Command line
 
-`isonox VERB` and `inv VERB` are the same verbs; with Invoke, options have their long names only. `make` has short
-names for most of them and hands on `ARGS`: `make ci ARGS="--only lint"`.
+`isonox VERB` and `inv VERB` are the same verbs; with Invoke, options have their long names only, and an argument that
+may be left out is an option. `make` has short names for most of them and hands on `ARGS`: `make ci ARGS="--only lint"`.
 
 Standard output is for data, standard error for talk. [Exit codes](exit-codes.md) have a page of their own.
 """
@@ -113,14 +114,15 @@ def _verbs(verbs: Sequence[Verb]) -> str:
     """Describe a verb, or several with the same options, which stand beside each other."""
     first = verbs[0]
     name = first.name if len(verbs) == 1 else "VERB"
-    usage = f"isonox {name} [options]" + (" [-- ARGUMENTS]" if first.takes_posargs else "")
+    usage = f"isonox {name} {first.usage}"
     said = [first.summary, first.description]
     if len(verbs) > 1:
         rows = [(f"`{verb.name}`", verb.summary, verb.description.partition(";")[0]) for verb in verbs]
         said = [markdown.table(("VERB", "", ""), rows), "What follows `--` is handed to the sessions."]
-    options = [(_flag(option), option.help.text) for option in first.options]
+    arguments = markdown.table(("argument", ""), [(f"`{one.help.metavar}`", one.help.text) for one in first.arguments])
+    options = markdown.table(("option", ""), [(_flag(option), option.help.text) for option in first.options])
     heading = f"## {', '.join(verb.name for verb in verbs)}"
-    return markdown.joined(heading, markdown.code(usage, "text"), *said, markdown.table(("option", ""), options))
+    return markdown.joined(heading, markdown.code(usage, "text"), *said, arguments, options)
 
 
 def _flag(option: Option) -> str:
@@ -180,6 +182,7 @@ record of another version.
         ("Record", "`.isonox/runs/<id>/records/<job>.json`", record.Record),
         ("Plan", "`.isonox/runs/<id>/plan.json`, and `isonox plan --json`", plan.Plan),
         ("Run", "`isonox ci --json`", document.RunDocument),
+        ("Comparison", "`isonox compare --json`", comparison.Comparison),
         ("Pipeline", "`isonox plan --all --json`", pipeline.Pipeline),
         ("Workspace", "`isonox plan --packages --json`", workspace.Workspace),
     ]

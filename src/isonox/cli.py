@@ -91,10 +91,17 @@ def _add_verb(verbs: Any, verb: Verb) -> None:
         help=verb.summary,
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage=f"isonox {verb.name} [options]" + (" [-- ARGUMENTS]" if verb.takes_posargs else ""),
+        usage=f"isonox {verb.name} {verb.usage}",
         allow_abbrev=False,
     )
     child.set_defaults(function=verb.function, takes_posargs=verb.takes_posargs)
+    for argument in verb.arguments:
+        child.add_argument(
+            argument.name,
+            metavar=argument.help.metavar,
+            help=argument.help.text,
+            nargs="?" if argument.optional else None,
+        )
     for option in verb.options:
         _add_option(child, option)
 

@@ -101,6 +101,12 @@ class StateError(IsonoxError):
     """`.isonox/` can't be read or written (permissions, full disk)."""
 
 
+class DriftError(IsonoxError):
+    """A generated file is not what isonox would write, and writing it would lose somebody's work."""
+
+    exit_code = ExitCode.DRIFT
+
+
 class NothingSelectedError(IsonoxError):
     """The selection matches no job."""
 

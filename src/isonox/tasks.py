@@ -25,30 +25,35 @@ _DEFAULTS: dict[Kind, Any] = {Kind.FLAG: False, Kind.LIST: None, Kind.INTEGER: 0
 
 
 def task_of(verb: Verb) -> Task[Any]:
-    """Return the Invoke task of a verb: same name, same options, same exit code."""
+    """Return the Invoke task of a verb: same name, same arguments and options, same exit code.
+
+    Invoke has no arguments that may be left out: they are options there, `--file FILE`.
+    """
 
     def body(_context: Context, **values: Any) -> None:
-        arguments = {option.name: values.get(option.name) or option.default for option in verb.options}
+        arguments = {argument.name: values[argument.name] for argument in verb.arguments}
+        arguments |= {option.name: values.get(option.name) or option.default for option in verb.options}
         if verb.takes_posargs:
             arguments["posargs"] = _after_double_dash()
         code = guarded(lambda: verb.function(**arguments))
         if code != ExitCode.OK:
             raise Exit(code=code)
 
-    parameters = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-    parameters.extend(
-        inspect.Parameter(option.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=_DEFAULTS[option.kind])
-        for option in verb.options
-    )
+    empty = inspect.Parameter.empty
+    defaults = {argument.name: None if argument.optional else empty for argument in verb.arguments}
+    defaults |= {option.name: _DEFAULTS[option.kind] for option in verb.options}
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind, default=default) for name, default in defaults.items()]
+    parameters.insert(0, inspect.Parameter("context", kind))
     body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     body.__doc__ = f"{verb.summary}\n\n{verb.description}".strip()
     return Task(
         body,
         name=verb.name,
-        positional=[],
+        positional=[argument.name for argument in verb.arguments if not argument.optional],
         iterable=[option.name for option in verb.options if option.kind is Kind.LIST],
         auto_shortflags=False,
-        help={option.name: option.help.text for option in verb.options},
+        help={one.name: one.help.text for one in verb.arguments} | {one.name: one.help.text for one in verb.options},
     )
 
 

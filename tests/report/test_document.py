@@ -12,6 +12,7 @@ from isonox.errors import ExitCode
 from isonox.model.record import TestCounts
 from isonox.model.verdict import Verdict
 from isonox.report import document
+from isonox.sessions.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,13 +97,42 @@ def test_paths_are_told_from_the_current_folder(
     below = tmp_path / "libs" / "api"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    one = job("tests", posargs=("-x",))
+    one, two = job("tests", posargs=("-x",)), job("lint")
+    run = ended((one, record(one, Verdict.FAILED)), (two, record(two, Verdict.MISSING)))
+    RunDirectory(run.directory).log_path(one.id).touch()
 
-    made = document.of_run(ended((one, record(one, Verdict.FAILED))))
+    made = document.of_run(run)
 
     assert "nox -f ../../noxfile.py -s tests -- -x" == made.repeat[0].command
+    assert made.repeat[1].log is None
     assert made.repeat[0].log == f"{made.directory}/logs/tests.log"
     assert (below / made.directory).is_dir()
+
+
+def test_a_run_that_was_brought_here_is_looked_at_from_the_current_folder(
+    ended: Callable[..., RunEnded],
+    job: Callable[..., PlannedJob],
+    record: Callable[..., Record],
+    tmp_path: Path,
+) -> None:
+    """A downloaded run's folder says nothing about where the noxfile is."""
+    one = job("tests")
+
+    made = document.of_run(ended((one, record(one, Verdict.FAILED)), directory=tmp_path / "downloaded"))
+
+    assert ("downloaded", "nox -s tests") == (made.directory, made.repeat[0].command)
+
+
+def test_problems_make_a_run_red(
+    ended: Callable[..., RunEnded], job: Callable[..., PlannedJob], record: Callable[..., Record]
+) -> None:
+    """Also one whose jobs are green."""
+    one = job("tests")
+
+    made = document.of_run(ended((one, record(one)), problems=("a record is damaged",)))
+
+    assert ("red", ExitCode.JOB_FAILED, ()) == (made.verdict, made.exit_code, made.repeat)
+    assert ("a record is damaged",) == made.problems
 
 
 def test_the_plan_id_names_exactly_one_plan(plan: Callable[..., Plan], job: Callable[..., PlannedJob]) -> None:

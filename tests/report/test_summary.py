@@ -164,9 +164,9 @@ def test_a_note_takes_at_most_two_lines(
     console: Callable[..., Console],
     note: str,
 ) -> None:
-    """However long it is, and however long the ids of its jobs; a cached job's reason is a note."""
+    """However long it is, and however long the ids of its jobs; where a cached job comes from is a note."""
     one, two = job("tests(" + "x" * 100 + ")"), job("docs")
-    done = ended((one, record(one, notes=(note,))), (two, record(two, Verdict.CACHED, reason="from run 7")))
+    done = ended((one, record(one, notes=(note,))), (two, record(two, Verdict.CACHED, from_run="7")))
 
     said = text(done, console(60, force_terminal=True, color_system=None)).splitlines()
     long, short = [line for line in said if line.startswith("note")]
@@ -252,11 +252,16 @@ def test_a_red_job_without_output_says_so(
     job: Callable[..., PlannedJob],
     record: Callable[..., Record],
     console: Callable[..., Console],
+    directory: RunDirectory,
 ) -> None:
-    """Nobody has to open an empty file."""
-    one = job("lint")
+    """Nobody has to open an empty file, or look for one that is not there."""
+    one, two = job("lint"), job("docs")
+    directory.log_path(one.id).touch()
 
-    assert "/logs/lint.log (empty)\n" in text(ended((one, record(one, Verdict.MISSING))), console())
+    said = text(ended((one, record(one, Verdict.MISSING)), (two, record(two, Verdict.FAILED))), console())
+
+    assert "/logs/lint.log (empty)\n" in said
+    assert 1 == said.count("  log: ")
 
 
 def test_a_stream_that_is_not_utf_8_gets_escapes(
@@ -324,6 +329,93 @@ nox -s "tests(a|b)"
     run = ended((one, failed), (two, record(two, Verdict.WAIVED, reason="no answer")), seconds=3.0)
 
     assert expected == summary.markdown(run)
+
+
+def test_the_markdown_of_a_run_on_github(
+    ended: Callable[..., RunEnded],
+    job: Callable[..., PlannedJob],
+    record: Callable[..., Record],
+    tmp_path: Path,
+) -> None:
+    """Problems come first, then causes; coverage, and where a cached job comes from; no word of logs."""
+    late, tests, docs = job("late"), job("tests"), job("docs")
+    expected = """\
+## red: 3 jobs: passed 1, cached 1, blocked 1
+
+**error**: workflow job 'plan' ended as failure
+
+| job | verdict | time | tests | coverage |
+| --- | --- | --- | --- | --- |
+| late | blocked |  |  |  |
+| tests | passed | 1.0s | 5 passed | 91.3 % |
+| docs | cached |  |  |  |
+
+### blocked late
+
+lint failed
+
+```text
+nox -s late
+```
+
+**note docs**: from run 7
+
+- 5 passed, 0 failed
+- **coverage**: 91.3 % \\(tests\\)
+- **time**: 3.0s for 1.0s of jobs
+- **critical path**: 1.0s: tests
+- **records**: run
+"""
+
+    run = ended(
+        (late, record(late, Verdict.BLOCKED, seconds=0.0, reason="lint failed")),
+        (tests, record(tests, tests=TestCounts(passed=5), coverage_percent=91.26)),
+        (docs, record(docs, Verdict.CACHED, seconds=0.0, from_run="7")),
+        directory=tmp_path / "run",
+        problems=("workflow job 'plan' ended as failure",),
+        seconds=3.0,
+    )
+
+    assert expected == summary.markdown(run)
+
+
+def test_causes_stand_before_what_they_blocked(
+    ended: Callable[..., RunEnded], job: Callable[..., PlannedJob], record: Callable[..., Record]
+) -> None:
+    """A page is read from its top; of hundreds of jobs that never started a few are spelt out."""
+    first = job("first")
+    rest = [job(f"late-{number}", stage="late") for number in range(300)]
+    blocked = [(one, record(one, Verdict.BLOCKED, seconds=0.0, reason="first failed")) for one in rest]
+
+    said = summary.markdown(ended(*blocked, (first, record(first, Verdict.FAILED))))
+
+    assert ["failed first", "blocked late-0"] == re.findall(r"^### (.*)$", said, re.MULTILINE)[:2]
+    assert 11 == said.count("### ")
+    assert "\n\nand 290 more jobs that never started\n\n" in said
+
+
+def test_markdown_fits_into_what_github_takes(
+    ended: Callable[..., RunEnded],
+    job: Callable[..., PlannedJob],
+    record: Callable[..., Record],
+    directory: RunDirectory,
+) -> None:
+    """What does not fit is left out whole, ends of logs first, and that is said."""
+    jobs = [job(f"tests-{number:03}", stage="tests") for number in range(200)]
+    for one in jobs:
+        directory.log_path(one.id).write_text(f"{'€' * 400}\n" * 25, encoding="utf-8")
+    failed = [(one, record(one, Verdict.FAILED, reason="red")) for one in jobs]
+    endless = job("endless")
+
+    said = summary.markdown(ended(*failed, (endless, record(endless, Verdict.FAILED, reason="x" * 2**20))))
+
+    left_out = 200 + 1 - said.count("</details>")
+    assert 2**20 - 50_000 < len(said.encode()) <= 2**20
+    assert said.splitlines()[2].endswith(f"left out, ends of logs first: {left_out} of 404 parts")
+    assert 200 == said.count("### failed tests-")
+    assert "| endless | failed |" in said
+    assert said.count("<details>") == said.count("</details>")
+    assert said.endswith("- **records and logs**: .isonox/runs/20261121T104500Z-3fa94c\n")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from isonox.errors import ExitCode, StateError
 from isonox.model.events import Event, JobAdded, JobEnded, JobStarted, RunEnded, RunStarted
 from isonox.model.plan import Plan, PlannedJob, Selection
-from isonox.model.record import Notification, Record
+from isonox.model.record import Notification, Record, TestCounts
 from isonox.model.verdict import Verdict
 from isonox.run import loop as loop_module
 from isonox.run.loop import Loop
@@ -101,13 +101,22 @@ def test_record_and_exit_code_have_to_agree(tmp_path: Path) -> None:
     """A green record with a red exit is red; no record with a green exit is missing; neither is believed alone."""
     ended, events, _, directory = run(
         tmp_path,
-        [job("fine"), job("liar"), job("mute"), job("dead"), job("informs", required=False), job("unstartable")],
+        [
+            job("fine"),
+            job("idle"),
+            job("liar"),
+            job("mute"),
+            job("dead"),
+            job("informs", required=False),
+            job("unstartable"),
+        ],
         exits={"liar": 3, "dead": -11, "informs": 1},
-        leaves={"fine": record("fine"), "liar": record("liar")},
+        leaves={"fine": record("fine"), "idle": record("idle", tests=TestCounts()), "liar": record("liar")},
     )
 
     found = verdicts(ended)
     assert ("passed", "") == found["fine"]
+    assert ("failed", "no test was run") == found["idle"]
     assert ("failed", "the session ended well, but its nox process did not: exit 3") == found["liar"]
     assert "missing" == found["mute"][0]
     assert ("failed", "killed by signal 11 (SIGSEGV)") == found["dead"]
@@ -116,7 +125,7 @@ def test_record_and_exit_code_have_to_agree(tmp_path: Path) -> None:
     assert found == {r.job: (r.verdict.value, r.reason) for r in directory.read_records()}
     assert isinstance(events[0], RunStarted)
     assert isinstance(events[-1], RunEnded)
-    assert 6 == sum(isinstance(event, JobEnded) for event in events)
+    assert 7 == sum(isinstance(event, JobEnded) for event in events)
 
 
 def test_a_damaged_record_is_red_and_kept_as_a_problem(tmp_path: Path) -> None:
@@ -137,7 +146,7 @@ def test_a_damaged_record_is_red_and_kept_as_a_problem(tmp_path: Path) -> None:
     assert "missing" == verdicts(ended)["a"][0]
     assert "is damaged" in ended.problems[0]
     assert ExitCode.JOB_FAILED == ended.exit_code
-    assert ExitCode.USAGE == dataclasses.replace(ended, records=()).exit_code
+    assert ExitCode.JOB_FAILED == dataclasses.replace(ended, records=()).exit_code
 
 
 def test_notified_jobs_join_the_plan_once(tmp_path: Path) -> None:

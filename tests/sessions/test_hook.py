@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from isonox.model.verdict import Verdict
 from isonox.sessions import run_directory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import MakeRepository
 
 TWO_KINDS = """
@@ -261,3 +264,58 @@ def test_facts_that_make_no_sense_are_refused(repository: MakeRepository, argume
     assert message in done.stderr
     assert "session 'a'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+NEEDS_A_TOKEN = """
+import isonox
+
+@isonox.session(venv_backend="none", secrets=["TOKEN"])
+def publish(session):
+    session.run("sh", "-c", "echo token=${TOKEN-unset}", external=True)
+"""
+
+
+def test_a_session_whose_secret_github_holds_back_is_waived(repository: MakeRepository, tmp_path: Path) -> None:
+    """A pull request from a fork: it does not run, and says why. Anywhere else it runs, an empty secret unset."""
+    made = repository({"noxfile.py": NEEDS_A_TOKEN})
+    event = tmp_path / "event.json"
+    sides = {"head": {"repo": {"full_name": "fork/x"}}, "base": {"repo": {"full_name": "team/x"}}}
+    event.write_text(json.dumps({"pull_request": sides}), encoding="utf-8")
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(event), "TOKEN": ""}
+
+    held_back = made.run_nox("-s", "publish", env=github)
+    elsewhere = made.run_nox("-s", "publish", env={"TOKEN": ""})
+
+    assert (0, Verdict.WAIVED) == (held_back.exit_code, held_back.record.verdict)
+    assert "GitHub gives pull requests from forks no secrets: TOKEN" == held_back.record.reason
+    assert "token=" not in held_back.output
+    assert (0, Verdict.PASSED) == (elsewhere.exit_code, elsewhere.record.verdict)
+    assert "token=unset" in elsewhere.output
+
+
+def test_a_session_without_a_python_runs_on_the_newest_of_the_workspace(repository: MakeRepository) -> None:
+    """Not on the one that runs nox, which differs by machine; the environment of another is made anew."""
+    noxfile = """
+import isonox, nox
+
+@isonox.session
+def declared(session):
+    session.run("python", "--version")
+
+@nox.session
+def plain(session):
+    session.run("python", "--version")
+"""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    pythons = "[tool.isonox]\npythons = ['3.11', '3.13', '3.12']\n"
+    made = repository({"noxfile.py": noxfile}, settings=pythons.replace("'3.13', ", ""))
+    before = made.run_nox("-s", "declared")
+    made.write({"pyproject.toml": (made.path / "pyproject.toml").read_text().replace("'3.11', ", "'3.11', '3.13', ")})
+
+    run = made.run_nox("-s", "declared", "plain")
+
+    assert str(before.records["declared"].interpreter.version).startswith("3.12.")
+    assert 0 == run.exit_code, run.output
+    assert "3.13" == run.records["declared"].interpreter.asked
+    assert str(run.records["declared"].interpreter.version).startswith("3.13.")
+    assert str(run.records["plain"].interpreter.version).startswith(f"{own}.")

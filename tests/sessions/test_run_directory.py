@@ -90,3 +90,22 @@ def test_state_that_cannot_be_made_is_an_error_with_a_hint(tmp_path: Path) -> No
 
     with pytest.raises(StateError, match="can't create"):
         RunDirectory.create(tmp_path)
+
+
+def test_what_other_machines_did_is_part_of_the_run(tmp_path: Path) -> None:
+    """A workflow fetches artifacts into `parts`: one right there, several each into a folder."""
+    run = RunDirectory.at(tmp_path / "run")
+    places = {
+        "own": run,
+        "alone": RunDirectory(run.path / "parts"),
+        "of-many": RunDirectory(run.path / "parts/records.x.0"),
+    }
+    for job, place in places.items():
+        place.write_record(record(job))
+        (place.artifacts_path(job)).mkdir(parents=True)
+
+    assert sorted(places) == [one.job for one in run.read_records()]
+    assert {job: place.artifacts_path(job) for job, place in places.items()} == {
+        job: run.kept_artifacts(job) for job in places
+    }
+    assert run.artifacts_path("nowhere") == run.kept_artifacts("nowhere")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conftest import WORKSPACES
 
 from isonox import stages
 from isonox.errors import ConfigurationError
@@ -64,9 +67,9 @@ def test_every_tool_runs_whatever_the_others_find(sharing: MakeRepository) -> No
     assert {
         ("ruff-check", "src/shop/orders.py", 1),
         ("ruff-check", "src/shop/orders.py", 2),
+        ("ruff-format", "src/shop/orders.py", 3),
         ("import-linter", None, None),
     } <= places
-    assert ("ruff-format", "src/shop/orders.py") in {place[:2] for place in places}
     assert "`sys` imported but unused" in run.output
     (contract,) = [finding for finding in run.record.findings if finding.tool == "import-linter"]
     assert contract.message.startswith("Prices know nothing of orders, however long")
@@ -153,6 +156,28 @@ def test_paths_without_python_are_red(sharing: MakeRepository, stand_in: Any, pa
 
     with pytest.raises(Exception, match=f"red: {reason}"):
         sources.files(stand_in, [path], sources.PYTHON)
+
+
+def test_generated_workflows_that_are_out_of_date_are_red(sharing: MakeRepository) -> None:
+    """The finding names the file; paths after -- leave them alone."""
+    lock = (WORKSPACES / "tools" / "uv.lock").read_text(encoding="utf-8")
+    uv = '\n[[package]]\nname = "uv"\nversion = "0.9.11"\nsource = { registry = "https://pypi.org/simple" }\n'
+    noxfile = "from isonox import stages\n\nstages.lint()\n"
+    files = {"noxfile.py": noxfile, "uv.lock": lock + uv, "Makefile": "", "bootstrap.sh": ""}
+    repo = sharing(files, settings="[tool.ruff]")
+    subprocess.run([sys.executable, "-m", "isonox", "workflows"], cwd=repo.path, check=True, capture_output=True)
+    current = repo.run_nox("-s", "lint").record
+    repo.write({"noxfile.py": f"{noxfile}stages.types()\n"})
+
+    outdated = repo.run_nox("-s", "lint").record
+    narrowed = repo.run_nox("-s", "lint", "--", "noxfile.py").record
+
+    assert [Verdict.PASSED, Verdict.PASSED] == [current.verdict, narrowed.verdict]
+    assert "not clean: isonox workflows --check (exit 4)" == outdated.reason
+    ci = (".github/workflows/ci.yml", "is out of date")
+    assert [("isonox workflows", *ci)] == [(one.tool, one.path, one.message) for one in outdated.findings]
+    checked = [command.argv[1:] for one in (current, outdated, narrowed) for command in one.commands]
+    assert 2 == checked.count(("-m", "isonox", "workflows", "--check"))
 
 
 def test_an_unknown_tool_is_refused_when_the_stage_is_declared() -> None:

@@ -52,6 +52,8 @@ def test_skipped() -> None:
     pass
 """
 
+UNIMPORTABLE = "import shop\nimport not_there\n\n\ndef test_price() -> None:\n    pass\n"
+
 SKIPPED = "import pytest\n\n\n@pytest.mark.skip\ndef test_skipped() -> None:\n    pass\n"
 
 
@@ -78,6 +80,7 @@ from isonox import stages
 
 only = {"pythons": ["3.11"], "coverage": False}
 stages.tests(**only, name="failing", paths=["tests/test_failing.py"], secrets=["TOKEN"])
+stages.tests(**only, name="broken", paths=["tests/unimportable.py", "tests/bad_syntax.py"])
 stages.tests(**only, name="skipped", paths=["tests/test_skipped.py"])
 stages.tests(**only, name="marked", markers="slow and not shop")
 stages.tests(**only, name="absent", paths=["integration"])
@@ -90,6 +93,8 @@ stages.tests(pythons=["3.11"], name="uncovered", group="bare")
             "noxfile.py": noxfile,
             "tests/test_shop.py": PASSING,
             "tests/test_failing.py": FAILING,
+            "tests/unimportable.py": UNIMPORTABLE,
+            "tests/bad_syntax.py": "x = 1\n\ndef test_(:\n    pass\n",
             "tests/test_skipped.py": SKIPPED,
             "tests/test_other.py": "def test_other() -> None:\n    pass\n",
             **CODE,
@@ -101,6 +106,7 @@ stages.tests(pythons=["3.11"], name="uncovered", group="bare")
 
     reasons = {record.stage: record.reason for record in run.records.values() if record.verdict is Verdict.FAILED}
     assert reasons.pop("failing") == "3 of 5 tests failed"
+    assert reasons.pop("broken") == "2 of 2 tests failed"
     assert reasons.pop("skipped") == "nothing was tested: every test was skipped (1)"
     assert reasons.pop("marked").startswith("no test was collected with the markers 'slow and not shop'")
     assert reasons.pop("absent").startswith("there is no 'integration' in ")
@@ -114,6 +120,10 @@ stages.tests(pythons=["3.11"], name="uncovered", group="bare")
         ("tests/test_failing.py", line) for line in (7, 11, 20)
     ]
     assert failing.findings[1].message == "test_broken: RuntimeError: ***"
+    assert [(found.path, found.line, found.message) for found in run.records["broken-3.11"].findings] == [
+        ("tests/unimportable.py", 2, "tests.unimportable: ModuleNotFoundError: No module named 'not_there'"),
+        ("tests/bad_syntax.py", 3, "tests.bad_syntax: SyntaxError: invalid syntax"),
+    ]
     report = run.folder / "artifacts/failing-3.11/junit.xml"
     assert "hunter" not in run.output + report.read_text(encoding="utf-8")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ def test_every_verb_has_help_that_reads_well(made: Repository) -> None:
     listed = isonox(made.path, "--help").stdout
 
     for verb in VERBS:
-        assert f"    {verb.name} " in listed
+        assert re.search(rf"^    {verb.name}\s", listed, re.MULTILINE)
         shown = isonox(made.path, verb.name, "--help")
         assert (0, "") == (shown.returncode, shown.stderr)
         assert verb.summary[:40] in shown.stdout

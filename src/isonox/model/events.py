@@ -67,7 +67,8 @@ class RunEnded:
         records: One for each job of the plan, in its order.
         seconds: Wall time.
         interrupted: Whether the user stopped the run.
-        problems: What went wrong beside the jobs: a record that could not be written or read.
+        problems: What went wrong beside the jobs, such as a record that could not be written or read; any makes the
+            run red.
     """
 
     plan: Plan
@@ -82,9 +83,8 @@ class RunEnded:
         """What the command line exits with."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        if not all(record.verdict.green for record in self.records):
-            return ExitCode.JOB_FAILED
-        return ExitCode.USAGE if self.problems else ExitCode.OK
+        green = not self.problems and all(record.verdict.green for record in self.records)
+        return ExitCode.OK if green else ExitCode.JOB_FAILED
 
 
 Event = RunStarted | JobAdded | JobStarted | JobEnded | Tick | RunEnded

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from isonox.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from isonox.model.plan import Plan, PlannedJob
 
 RECORD_VERSION = 1
 
@@ -110,8 +113,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         seconds: Wall time of the whole session, its environment included.
         distributions: Name and version of everything installed in the session's environment.
         artifacts: Files kept, relative to the run's `artifacts/` folder.
-        written_by: "session" (the wrapper inside the session) or "run" (the parent, for a job that could not).
+        written_by: "session" (the wrapper inside the session) or "run" (the parent or the gate, for a job that
+            could not).
         from_run: For a cached verdict, the run that it comes from.
+        places: Folders of this machine that commands may name: "root" (the workspace), "run" (this run's folder),
+            "environment" (the session's), "environments" (nox's folder of them), "nox" (the environment that nox
+            runs in), "home", "temporary".
     """
 
     version: int = RECORD_VERSION
@@ -141,3 +148,48 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     written_by: Literal["session", "run"] = "session"
     from_run: str | None = None
+    places: dict[str, str] = {}
+
+
+def blank_record(  # noqa: PLR0913 - what is known about the job
+    plan: Plan, job: PlannedJob, verdict: Verdict, reason: str, *, run: str, started: str, seconds: float = 0.0
+) -> Record:
+    """Return the record of a job that could not write its own.
+
+    Args:
+        plan: What it is part of.
+        job: The job.
+        verdict: How it ended.
+        reason: Why.
+        run: The run's id.
+        started: UTC, ISO 8601 with seconds.
+        seconds: Wall time.
+    """
+    return Record(
+        isonox=plan.isonox,
+        run=run,
+        job=job.id,
+        stage=job.stage,
+        verdict=verdict,
+        reason=reason,
+        commit=plan.commit,
+        dirty=plan.dirty,
+        package=job.package,
+        posargs=job.posargs,
+        required=job.required,
+        started=started,
+        seconds=round(seconds, 3),
+        written_by="run",
+    )
+
+
+def doubt(record: Record) -> str:
+    """Return why a record that says green is not believed; empty where it is, or where it is red."""
+    match record.verdict:
+        case Verdict.PASSED | Verdict.CACHED if record.tests is not None and record.tests.total == 0:
+            return "no test was run"
+        case Verdict.WAIVED if not record.reason.strip():
+            return "it was waived without a reason"
+        case Verdict.CACHED if not record.from_run:
+            return "it was cached, and does not say from which run"
+    return ""

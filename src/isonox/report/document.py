@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -13,10 +14,10 @@ from isonox.model.verdict import Verdict
 from isonox.planning.graph import critical_path
 from isonox.report import wording
 from isonox.sessions.run_directory import RunDirectory
+from isonox.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from isonox.model.events import RunEnded
     from isonox.model.plan import Plan
@@ -37,10 +38,15 @@ class CriticalPath(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Repeat(msgspec.Struct, frozen=True, kw_only=True):
-    """How to look into a red job: its log, and the command line that runs it again."""
+    """How to look into a red job.
+
+    Attributes:
+        log: What it printed; null where that is not in the run's folder.
+        command: The command line that runs it again.
+    """
 
     job: str
-    log: str
+    log: str | None
     command: str
 
 
@@ -54,7 +60,8 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
         plan: Hash of the plan as it ended, jobs that joined by notification included; see `plan_id`.
         verdict: The run as a whole.
         exit_code: What the command line exits with.
-        problems: What went wrong beside the jobs: a record that could not be written or read.
+        problems: What went wrong beside the jobs, such as a record that could not be written or read; any makes the
+            run red.
         directory: The run's folder, as seen from the current one.
         wall_seconds: From the first start to the last end.
         sum_seconds: All jobs one after the other.
@@ -91,7 +98,7 @@ def plan_id(plan: Plan) -> str:
 def of_run(ended: RunEnded) -> RunDocument:
     """Return the document of a run that has just ended; the summary is made from it, too."""
     directory = RunDirectory(ended.directory)
-    noxfile = _from_here(directory.path.parents[2] / ended.plan.noxfile)  # a run's folder is `ROOT/.isonox/runs/ID`
+    noxfile = _from_here(_root(directory.path) / ended.plan.noxfile)
     seconds = {record.job: record.seconds for record in ended.records}
     path = tuple(job for job in critical_path(ended.plan.jobs, seconds) if seconds[job] > 0)
     red = [record for record in ended.records if not record.verdict.green]
@@ -99,15 +106,16 @@ def of_run(ended: RunEnded) -> RunDocument:
     for record in sorted(red, key=has_started):
         job = ended.plan.by_id[record.job]
         command = wording.repeat(job.session, job.posargs, noxfile)
-        repeat.append(Repeat(job=job.id, log=_from_here(directory.log_path(job.id)), command=command))
-    verdict: Literal["green", "red", "interrupted"] = "interrupted" if ended.interrupted else "red" if red else "green"
+        log = directory.log_path(job.id)
+        repeat.append(Repeat(job=job.id, log=_from_here(log) if log.exists() else None, command=command))
+    verdict: Literal["green", "red"] = "red" if red or ended.problems else "green"
     return RunDocument(
         isonox=ended.plan.isonox,
         run=directory.id,
         plan=plan_id(ended.plan),
         commit=ended.plan.commit,
         dirty=ended.plan.dirty,
-        verdict=verdict,
+        verdict="interrupted" if ended.interrupted else verdict,
         exit_code=int(ended.exit_code),
         problems=ended.problems,
         directory=_from_here(directory.path),
@@ -135,6 +143,11 @@ def _tests(records: Iterable[Record]) -> TestCounts | None:
     counts = [record.tests for record in records if record.tests is not None]
     outcomes = {name: sum(getattr(one, name) for one in counts) for name in TestCounts.__struct_fields__}
     return TestCounts(**outcomes) if counts else None
+
+
+def _root(directory: Path) -> Path:
+    """Return the workspace's root: a run's folder is `ROOT/.isonox/runs/ID`, unless it was brought here."""
+    return next((parent.parent for parent in directory.parents if parent.name == files.STATE), Path.cwd())
 
 
 def _from_here(path: Path) -> str:

@@ -15,13 +15,13 @@ from isonox.report.document import has_started, of_run
 from isonox.system import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
     from isonox.model.events import RunEnded
     from isonox.model.record import Record, TestCounts
-    from isonox.report.document import RunDocument
+    from isonox.report.document import Repeat, RunDocument
 
 _HEADINGS = ("job", "verdict", "time", "tests")
 
@@ -35,6 +35,10 @@ _NAMED = 2
 _LOG_LINES = 25
 _LINE_LENGTH = 400
 _LOG_END = 64 * 1024
+
+#: Bytes that GitHub takes from a step, "1MiB"; of more it shows nothing:
+#: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
+_MARKDOWN_LIMIT = 1024 * 1024
 
 #: Columns where nobody knows the width: standard output is no terminal, or a web page.
 _FILE_WIDTH = 120
@@ -60,21 +64,24 @@ def write(ended: RunEnded, console: Console) -> None:
 
 
 def markdown(ended: RunEnded) -> str:
-    """Return the same as a Markdown document."""
+    """Return the same as a Markdown document of a size that GitHub takes."""
     run = of_run(ended)
     records = {record.job: record for record in run.records}
     (word, counts), *figures = _totals(run)
-    table = [_HEADINGS, ("---",) * len(_HEADINGS), *(map(escape, cells) for cells in _cells(run))]
-    parts = [f"## {word}: {escape(counts)}", "\n".join(f"| {' | '.join(cells)} |" for cells in table)]
-    for red in run.repeat:
+    parts = [f"## {word}: {escape(counts)}"]
+    parts += [f"**error**: {escape(wording.one_line(problem))}" for problem in run.problems]
+    parts.append(_table(run))
+    never = [red for red in run.repeat if not has_started(records[red.job])]
+    for red in (*run.repeat[len(never) :], *never[:_NEVER_STARTED_SHOWN]):
         label, reason = map(escape, _reason(records[red.job]))
-        parts += [f"### {label}", reason, fenced(red.command)]
-        if log := "\n".join(last_lines(Path(red.log))):
-            parts += ["<details><summary>end of its log</summary>", fenced(log), "</details>"]
+        parts.append("\n\n".join(filter(None, (f"### {label}", reason, fenced(red.command)))))
+        if log := "\n".join(last_lines(Path(red.log)) if red.log else ()):
+            parts.append(f"<details><summary>end of its log</summary>\n\n{fenced(log)}\n\n</details>")
+    parts.append(_left_unsaid(never))
     lines = [*map(_reason, _waived(run)), *_notes(run, _FILE_WIDTH)]
     parts += [f"**{escape(label)}**: {escape(text)}" for label, text in lines]
     parts.append("\n".join(f"- **{label}**: {escape(text)}" if label else f"- {text}" for label, text in figures))
-    return "\n\n".join(filter(None, parts)) + "\n"
+    return _fitting([part for part in parts if part])
 
 
 def escape(text: str) -> str:
@@ -99,6 +106,39 @@ def last_lines(log: Path) -> tuple[str, ...]:
     return tuple(line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}…" for line in said)
 
 
+def _table(run: RunDocument) -> str:
+    """Return the table as Markdown, with a column for coverage; columns where nothing stands are left out."""
+    covered = [record.coverage_percent for record in _grouped(run)]
+    shown = ["" if percent is None else f"{percent:.1f} %" for percent in covered]
+    columns = [*zip(_HEADINGS, *_cells(run), strict=True), ("coverage", *shown)]
+    heading, *rows = zip(*(column for column in columns if any(column[1:])), strict=True)
+    table = [heading, ("---",) * len(heading), *(map(escape, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
+
+
+def _fitting(parts: Sequence[str]) -> str:
+    """Join parts, as many as fit into `_MARKDOWN_LIMIT`; the ends of logs give way first."""
+    cut = "**cut**: GitHub shows at most 1 MiB; left out, ends of logs first: {} of {} parts"
+    room = _MARKDOWN_LIMIT - len(cut.format(len(parts), len(parts))) - 2
+    kept = set()
+    # Nothing else starts with `<`: it is escaped everywhere.
+    for place in sorted(range(len(parts)), key=lambda place: parts[place].startswith("<details>")):
+        size = len(parts[place].encode()) + 2
+        if size <= room:
+            kept.add(place)
+            room -= size
+    fitting = [parts[place] for place in sorted(kept)]
+    if lost := len(parts) - len(kept):
+        fitting.insert(1, cut.format(lost, len(parts)))
+    return "\n\n".join(fitting) + "\n"
+
+
+def _left_unsaid(never: Sequence[Repeat]) -> str:
+    """Say how many jobs that never started are not spelt out."""
+    left = len(never) - _NEVER_STARTED_SHOWN
+    return f"and {wording.count(left, 'more job')} that never started" if left > 0 else ""
+
+
 def _below(run: RunDocument, width: int) -> Iterator[Text]:
     """Yield what stands below the table, line by line: causes, waivers, notes, figures."""
     records = {record.job: record for record in run.records}
@@ -107,14 +147,15 @@ def _below(run: RunDocument, width: int) -> Iterator[Text]:
         yield Text()
     for red in never[:_NEVER_STARTED_SHOWN]:
         yield from _cause(records[red.job], red.command)
-    if len(never) > _NEVER_STARTED_SHOWN:
-        yield Text(f"and {wording.count(len(never) - _NEVER_STARTED_SHOWN, 'more job')} that never started")
+    if unsaid := _left_unsaid(never):
+        yield Text(unsaid)
     for red in run.repeat[len(never) :]:
         yield Text()
         yield from _cause(records[red.job], red.command)
-        log = last_lines(Path(red.log))
-        yield _labelled("  log", red.log if log else f"{red.log} (empty)", "bold")
-        yield from (Text(f"  | {line}") for line in log)
+        if red.log:
+            log = last_lines(Path(red.log))
+            yield _labelled("  log", red.log if log else f"{red.log} (empty)", "bold")
+            yield from (Text(f"  | {line}") for line in log)
     waived = [_labelled(*_reason(record), "yellow") for record in _waived(run)]
     notes = [_labelled(label, text, "bold") for label, text in _notes(run, width)]
     figures = [_labelled(label, text, _WORD_STYLES.get(label, "bold")) for label, text in _totals(run)]
@@ -141,17 +182,22 @@ def _waived(run: RunDocument) -> list[Record]:
     return [record for record in run.records if record.verdict is Verdict.WAIVED]
 
 
-def _cells(run: RunDocument) -> list[tuple[str, ...]]:
-    """Return what the table says under its headings, grouped by stage."""
+def _grouped(run: RunDocument) -> list[Record]:
+    """Return the records, grouped by stage."""
     stages = list(dict.fromkeys(record.stage for record in run.records))
+    return sorted(run.records, key=lambda record: stages.index(record.stage))
+
+
+def _cells(run: RunDocument) -> list[tuple[str, ...]]:
+    """Return what the table says under its headings."""
     return [
         (
             wording.one_line(record.job),
             record.verdict.value,
-            wording.span(record.seconds) if has_started(record) else "",
+            wording.span(record.seconds) if record.seconds > 0 else "",
             _tests(record.tests),
         )
-        for record in sorted(run.records, key=lambda record: stages.index(record.stage))
+        for record in _grouped(run)
     ]
 
 
@@ -166,8 +212,10 @@ def _notes(run: RunDocument, width: int) -> Iterator[tuple[str, str]]:
     """Yield what else the jobs have to say, each text once; with its label it takes at most two lines of `width`."""
     found: dict[str, list[str]] = {}
     for record in run.records:
-        said = record.verdict in (Verdict.PASSED, Verdict.CACHED)  # the reasons of all others are told apart
-        texts = [wording.one_line(text) for text in ((record.reason,) if said else ()) + record.notes]
+        reasons = [record.reason] if record.verdict in (Verdict.PASSED, Verdict.CACHED) else []  # others stand above
+        if record.from_run and record.from_run not in record.reason:
+            reasons.append(f"from run {record.from_run}")
+        texts = [wording.one_line(text) for text in (*reasons, *record.notes)]
         for text in filter(None, dict.fromkeys(texts)):
             found.setdefault(text, []).append(wording.one_line(record.job))
     for text, jobs in found.items():
@@ -191,4 +239,5 @@ def _totals(run: RunDocument) -> list[tuple[str, str]]:
     lines.append(("time", f"{wording.span(run.wall_seconds)} for {wording.span(run.sum_seconds)} of jobs"))
     if path := " -> ".join(map(wording.one_line, run.critical_path.jobs)):
         lines.append(("critical path", f"{wording.span(run.critical_path.seconds)}: {path}"))
-    return [*lines, ("records and logs", run.directory)]
+    kept = "records and logs" if Path(run.directory, "logs").exists() else "records"
+    return [*lines, (kept, run.directory)]

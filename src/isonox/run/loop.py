@@ -14,8 +14,9 @@ import msgspec
 from isonox.errors import StateError
 from isonox.model.events import Event, JobAdded, JobEnded, JobStarted, RunEnded, RunStarted, Subscriber, Tick
 from isonox.model.plan import Plan, PlannedJob, Reason, ReasonKind
+from isonox.model.record import blank_record
 from isonox.model.verdict import Verdict
-from isonox.run.outcome import blank_record, settle
+from isonox.run.outcome import settle
 from isonox.run.scheduler import Scheduler, Stopped
 from isonox.system import clock
 
@@ -178,10 +179,10 @@ class Loop:
             self._stop_running(f"--fail-fast: {job.id} {record.verdict.value}")
 
     def _skip(self, stopped: Stopped) -> None:
-        blank = blank_record(
-            self.plan, stopped.job, self.directory.id, started=clock.timestamp(clock.now()), seconds=0.0
+        now = clock.timestamp(clock.now())
+        record = blank_record(
+            self.plan, stopped.job, stopped.verdict, stopped.reason, run=self.directory.id, started=now
         )
-        record = msgspec.structs.replace(blank, verdict=stopped.verdict, reason=stopped.reason)
         self._store(record)
         self._emit(JobEnded(job=stopped.job, record=record, log=self.directory.log_path(stopped.job.id)))
 
@@ -223,14 +224,15 @@ class Loop:
                 self.executor.interrupt(running.job.id)
 
     def _blank(self, running: _Running, verdict: Verdict, reason: str) -> Record:
-        blank = blank_record(
+        return blank_record(
             self.plan,
             running.job,
-            self.directory.id,
+            verdict,
+            reason,
+            run=self.directory.id,
             started=running.started,
             seconds=clock.monotonic() - running.clock,
         )
-        return msgspec.structs.replace(blank, verdict=verdict, reason=reason)
 
     def _store(self, record: Record) -> None:
         self._records[record.job] = record

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from isonox.model.record import Record
+from isonox.model.record import doubt
 from isonox.model.verdict import Verdict
 from isonox.system import logs, processes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from isonox.model.plan import Plan, PlannedJob
+    from isonox.model.plan import PlannedJob
+    from isonox.model.record import Record
 
 #: Bytes of a log's end that are looked through for the cause.
 _TAIL = 8192
@@ -26,14 +27,14 @@ def settle(job: PlannedJob, record: Record | None, exit_code: int, blank: Record
         job: What was planned.
         record: What the session left, if anything.
         exit_code: How its nox process ended.
-        blank: The record to fill in where the session left none; see `blank_record`.
+        blank: The record to fill in where the session left none; see `isonox.model.record.blank_record`.
         log: Everything that the job printed.
     """
     if record is not None:
+        reason = doubt(record)
         if record.verdict.green and exit_code != 0:
             reason = f"the session ended well, but its nox process did not: {processes.describe_exit(exit_code)}"
-            return msgspec.structs.replace(record, verdict=Verdict.FAILED, reason=reason)
-        return record
+        return msgspec.structs.replace(record, verdict=Verdict.FAILED, reason=reason) if reason else record
     if exit_code == 0:
         reason = "its nox process ended with exit 0 and left no record: did the session fork, or end the process?"
         return msgspec.structs.replace(blank, verdict=Verdict.MISSING, reason=reason)
@@ -44,25 +45,6 @@ def settle(job: PlannedJob, record: Record | None, exit_code: int, blank: Record
     if not job.required:
         verdict, reason = Verdict.WAIVED, f"not required; it failed: {reason}"
     return msgspec.structs.replace(blank, verdict=verdict, reason=reason)
-
-
-def blank_record(plan: Plan, job: PlannedJob, run: str, *, started: str, seconds: float) -> Record:
-    """Return the record of a job that could not write its own, as cancelled; the caller says what happened."""
-    return Record(
-        isonox=plan.isonox,
-        run=run,
-        job=job.id,
-        stage=job.stage,
-        verdict=Verdict.CANCELLED,
-        commit=plan.commit,
-        dirty=plan.dirty,
-        package=job.package,
-        posargs=job.posargs,
-        required=job.required,
-        started=started,
-        seconds=round(seconds, 3),
-        written_by="run",
-    )
 
 
 def last_error(log: Path) -> str:

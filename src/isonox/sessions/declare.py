@@ -78,8 +78,9 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
 ) -> Func | Callable[[Callable[..., Any]], Func]:
     """Declare a session: all of `nox.session`'s arguments, plus what CI needs to know.
 
-    Three defaults differ from nox's: environments are reused (`install_group` makes them equal to the lock each
-    time), the backend is uv where it is found, and sessions may run in parallel.
+    Four defaults differ from nox's: environments are reused (`install_group` makes them equal to the lock each
+    time), the backend is uv where it is found, sessions may run in parallel, and without `python` a session runs on
+    the newest of `[tool.isonox] pythons`, wherever it runs.
 
     Args:
         func: The session function, where the decorator is used without arguments.
@@ -90,7 +91,8 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
             `package` says which it is for.
         services: Real servers that the session needs. Not available in this version.
         shards: Into how many jobs the session is split. Not available in this version.
-        timeout_minutes: The session is stopped, with everything it started, after so many minutes.
+        timeout_minutes: The session is stopped, with everything it started, after so many minutes; by default
+            `[tool.isonox] timeout-minutes`, which is 60.
         env: Variables that the session sees, beside the allow-list.
         secrets: Names of variables that pass into the session and whose values are kept out of logs and records.
         inputs: Globs of files, relative to the workspace root, that decide the result.
@@ -112,7 +114,7 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     _check_values(name, timeout_minutes, env or {}, secrets=secrets, inputs=inputs, artifacts=artifacts)
     facts = Facts(
         per_package=bool(per_package),
-        timeout_minutes=timeout_minutes,
+        timeout_minutes=timeout_minutes or project.config(project.root()).timeout_minutes,
         env=dict(env or {}),
         secrets=tuple(secrets),
         inputs=tuple(inputs),

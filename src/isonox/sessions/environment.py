@@ -51,7 +51,8 @@ def declared(outer: Mapping[str, str], facts: Facts, *, extra: Iterable[str] = (
         extra: More names that may pass, from `[tool.isonox] pass-env`.
     """
     patterns = (*ALLOWED, *extra, *facts.secrets)
-    passed = {name: value for name, value in outer.items() if _allowed(name, patterns)}
+    unset = {name for name in facts.secrets if not outer.get(name)}  # a workflow sets what is no secret to ""
+    passed = {name: value for name, value in outer.items() if _allowed(name, patterns) and name not in unset}
     return {**passed, **FIXED, **facts.env}
 
 
@@ -64,7 +65,7 @@ def describe(outer: Mapping[str, str], facts: Facts, *, extra: Iterable[str] = (
         policy="declared",
         values={**FIXED, **facts.env},
         passed=tuple(sorted(name for name in outer if _allowed(name, patterns))),
-        secrets=tuple(sorted(name for name in facts.secrets if name in outer)),
+        secrets=tuple(sorted(name for name in facts.secrets if outer.get(name))),
     )
 
 

@@ -28,14 +28,14 @@ from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
 from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
-from isonox.system import clock, files, processes, terminal
+from isonox.system import clock, files, github, processes, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from isonox.model.pipeline import Facts
 
-#: Set by `isonox ci` for its children: the folder of the run.
+#: The folder of the run, relative to the noxfile's: set by `isonox ci` for its children, and by workflows.
 RUN_VARIABLE = "ISONOX_RUN_DIRECTORY"
 
 
@@ -54,17 +54,16 @@ def install() -> None:
 
 
 @functools.cache
-def _given_run() -> Path | None:
-    """Return the folder of the run that `isonox ci` started this process for; None in a hand-typed nox."""
-    given = os.environ.pop(RUN_VARIABLE, None)
-    return Path(given) if given else None
+def _given_run() -> str | None:
+    """Return the folder of the run that this process was started for; None in a hand-typed nox."""
+    return os.environ.pop(RUN_VARIABLE, None) or None
 
 
 @functools.cache
 def _run_directory(root: Path) -> RunDirectory:
-    """Return the run that this process belongs to: the parent's, or one of its own."""
+    """Return the run that this process belongs to: the given one, or one of its own."""
     given = _given_run()
-    return RunDirectory(given) if given else RunDirectory.create(root)
+    return RunDirectory.at(root / given) if given else RunDirectory.create(root)
 
 
 def _secret_values(facts: Facts) -> tuple[str, ...]:
@@ -93,7 +92,7 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
     try:
         try:
             with _surroundings(runner, job, outer, seen):
-                result = original(runner)
+                result = _withheld(runner, job, outer) or original(runner)
         except _TimeUp:
             result = Result(runner, Status.FAILED)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong around a session is that session's failure
@@ -113,6 +112,13 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
                 result = Result(runner, Status.FAILED, reason=problem, duration=seconds)
     runner.result = result
     return result
+
+
+def _withheld(runner: SessionRunner, job: ActiveJob, outer: dict[str, str]) -> Result | None:
+    """Waive a session whose secrets GitHub holds back: it could only fail, and nobody could help it."""
+    missing = [name for name in job.facts.secrets if not outer.get(name)]
+    reason = github.without_secrets(outer) if missing else ""
+    return Result(runner, Status.SKIPPED, reason=f"{reason}: {', '.join(missing)}") if reason else None
 
 
 def _job(runner: SessionRunner, root: Path) -> ActiveJob:
@@ -151,6 +157,8 @@ def _surroundings(runner: SessionRunner, job: ActiveJob, outer: dict[str, str], 
         stack.enter_context(swapped(nox.virtualenv, "_find_python", look_up))
         stack.enter_context(commands.recorded(job))
         stack.enter_context(_phases(runner, job, seen))
+        if job.facts.environment == "declared":
+            interpreter.discard_other(Path(runner.envdir), runner.func.python)
         stack.enter_context(_deadline(job))
         yield
 
@@ -161,7 +169,13 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
     function = runner.func
 
     class _Observed:
-        """Nox's function object, with an eye on when it is called."""
+        """Nox's function object, with an eye on when it is called, and on which Python."""
+
+        @property
+        def python(self) -> Any:
+            """What the session asks for; without that, the workspace's newest Python, not the one that runs nox."""
+            declared = function.python is None and job.facts.environment == "declared"
+            return job.config.newest_python if declared else function.python
 
         def __getattr__(self, name: str) -> Any:
             return getattr(function, name)
@@ -201,7 +215,7 @@ def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = No
 @contextlib.contextmanager
 def _environment_lock(runner: SessionRunner, job: ActiveJob) -> Iterator[None]:
     """Never two writers in one environment: a second run of the same session waits for the first."""
-    folder = files.make_directory(job.run.path.parent.parent / "locks")
+    folder = files.make_directory(files.state_directory(job.root) / "locks")
     lock = filelock.FileLock(folder / f"{Path(runner.envdir).name}.lock")
     try:
         lock.acquire(blocking=False)

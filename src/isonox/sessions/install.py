@@ -77,7 +77,9 @@ def install_group(  # noqa: PLR0913 - the arguments of Session.install_group and
     listing = environment / "isonox-requirements.txt"
     files.write_atomic(listing, requirements.encode())
     _synchronise(session, listing, pinned)
-    unhashed = [pin.line() for pin in others]  # git, direct URLs, files: exact references, but no hashes to check
+    unhashed = [
+        pin.line(hashes=False) for pin in others
+    ]  # git, direct URLs, files: exact references, but no hashes to check
     for pin in folders:
         where = str(job.root / (pin.path or "."))
         unhashed += ["-e", where] if editable else [where]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from isonox.sessions.active import ActiveJob
 
 
+_VERSION = re.compile(r"3(\.\d+){1,2}")
+
 #: Nox's own look-up, as it was before the hook replaces it while a session runs.
 _NOX_LOOK_UP = nox.virtualenv._find_python  # noqa: SLF001 - nox's one seam for this
 
@@ -28,8 +31,12 @@ def environment_interpreter(session: nox.Session) -> Interpreter:
     location = getattr(session.virtualenv, "location", None)
     if location is None:
         return own_interpreter(asked)
+    return _described(Path(location), asked)
+
+
+def _described(environment: Path, asked: str | None) -> Interpreter:
     try:
-        lines = (Path(location) / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+        lines = (environment / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
     except OSError:
         return Interpreter(asked=asked)
     config = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
@@ -40,6 +47,14 @@ def environment_interpreter(session: nox.Session) -> Interpreter:
         implementation=config.get("implementation"),
         path=config.get("home"),
     )
+
+
+def discard_other(environment: Path, asked: object) -> None:
+    """Remove an environment that another Python made than the one that is asked for: nox would go on with it."""
+    if isinstance(asked, str) and _VERSION.fullmatch(asked):
+        found = _described(environment, asked).version
+        if found and not f"{found}.".startswith(f"{asked}."):
+            shutil.rmtree(environment)
 
 
 def own_interpreter(asked: str | None) -> Interpreter:

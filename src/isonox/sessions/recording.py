@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import shutil
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,8 +22,6 @@ from isonox.system import files, git
 from isonox.system.version import own_version
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from nox.sessions import Result, SessionRunner
 
     from isonox.sessions.active import ActiveJob
@@ -114,7 +116,25 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
         notified=tuple(job.notified),
         artifacts=_kept(job),
         notes=tuple(job.notes),
+        places={name: job.redact(str(path)) for name, path in _places(runner, job).items()},
     )
+
+
+def _places(runner: SessionRunner, job: ActiveJob) -> dict[str, Path]:
+    """Return the folders that are elsewhere on another machine, for whoever compares what ran here and there."""
+    places = {
+        "root": job.root,
+        "run": job.run.path,
+        "environment": job.root / runner.envdir,
+        "environments": job.root / runner.global_config.envdir,
+    }
+    if sys.prefix != sys.base_prefix:  # else it is /usr or so, which means nothing
+        places["nox"] = Path(sys.prefix)
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        places["home"] = Path.home()
+    with contextlib.suppress(OSError):  # no temporary folder can be written
+        places["temporary"] = Path(tempfile.gettempdir())
+    return places
 
 
 def _environment(job: ActiveJob, outer: dict[str, str]) -> Environment:

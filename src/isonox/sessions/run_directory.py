@@ -75,6 +75,16 @@ class RunDirectory:
         files.write_atomic(runs.parent / "latest", f"{directory.id}\n".encode())
         return directory
 
+    @classmethod
+    def at(cls, path: Path) -> RunDirectory:
+        """Return the run in a folder that somebody chose, made if it is missing.
+
+        Raises:
+            StateError: It can't be made.
+        """
+        files.make_directory(path / "records")
+        return cls(path)
+
     @property
     def plan_path(self) -> Path:
         """The plan's file."""
@@ -117,9 +127,39 @@ class RunDirectory:
         return _decode(path, Record, RECORD_VERSION)
 
     def read_records(self) -> tuple[Record, ...]:
-        """Return all records, in order of file name."""
-        paths = sorted((self.path / "records").glob("*.json"))
-        return tuple(_decode(path, Record, RECORD_VERSION) for path in paths)
+        """Return all records, in order of file name.
+
+        Raises:
+            StateError: One can't be read.
+        """
+        return tuple(_decode(path, Record, RECORD_VERSION) for path in self._record_paths())
+
+    def readable_records(self) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+        """Return all records that can be read, and what is wrong with each of the others."""
+        records, problems = [], []
+        for path in self._record_paths():
+            try:
+                records.append(_decode(path, Record, RECORD_VERSION))
+            except StateError as error:
+                problems.append(error.message)
+        return tuple(records), tuple(problems)
+
+    def kept_artifacts(self, job: str) -> Path:
+        """The folder that holds a job's artifacts, also if another machine ran the job."""
+        found = (folder / "artifacts" / file_name(job) for folder in self._folders())
+        return next((path for path in found if path.is_dir()), self.artifacts_path(job))
+
+    def _folders(self) -> list[Path]:
+        """Return this folder, and those of what other machines did of this run.
+
+        A workflow fetches their artifacts into `parts`: a single one right there, several each into a folder.
+        """
+        parts = self.path / "parts"
+        return [self.path, parts, *_sorted(parts)]
+
+    def _record_paths(self) -> list[Path]:
+        found = [path for folder in self._folders() for path in (folder / "records").glob("*.json")]
+        return sorted(found, key=lambda path: (path.name, path))
 
     def _record_path(self, job: str) -> Path:
         return self.path / "records" / f"{file_name(job)}.json"
@@ -165,5 +205,5 @@ def _decode(path: Path, kind: type[_Document], version: int) -> _Document:
                 hint="run again, or read it with the isonox that wrote it",
             )
         return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StateError(f"{path} is damaged: {error}", hint="remove it and run again") from error

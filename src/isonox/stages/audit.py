@@ -86,7 +86,7 @@ def audit(
         service: "pypi", or "osv", which takes a package that it does not know for one without vulnerabilities.
         service_url: Where to ask, for a service that speaks OSV: `https://host/v1/query`.
         group: The dependency group that holds pip-audit; by default "audit", else "dev".
-        python: The interpreter that pip-audit runs on; nox's own by default.
+        python: The interpreter that pip-audit runs on; the workspace's newest by default.
         options: As for `isonox.session`. A verdict is not cached by default: advisories change while the lock does not.
 
     Raises:

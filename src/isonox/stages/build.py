@@ -42,7 +42,7 @@ def build(
     Args:
         per_package: One session for each workspace package, or for those named, instead of one for the root project.
         group: The dependency group that holds build and twine; by default "build", else "dev".
-        python: The interpreter that builds and installs; nox's own by default.
+        python: The interpreter that builds and installs; the workspace's newest by default.
         options: As for `isonox.session`.
     """
 

@@ -38,7 +38,7 @@ def coverage(
     Args:
         overall: The least total in percent; by default `fail_under` of coverage's own configuration.
         group: The dependency group that holds coverage; by default "coverage", else "tests", else "dev".
-        python: The interpreter that reads the sources, which must know their syntax; nox's own by default.
+        python: The interpreter that reads the sources, which must know their syntax; the workspace's newest by default.
         options: As for `isonox.session`; `requires` names the stages whose data is combined: "tests" by default.
 
     Raises:

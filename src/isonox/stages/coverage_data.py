@@ -100,5 +100,5 @@ def jobs(session: Session, requires: Sequence[str]) -> list[Job]:
         names = {record.stage, record.job, record.job.partition("(")[0]}
         if names & set(requires) if requires else measured:
             home = RunDirectory(run.path.parent / record.from_run) if record.from_run else run
-            found.append(Job(record, home.artifacts_path(record.job), measured))
+            found.append(Job(record, home.kept_artifacts(record.job), measured))
     return found

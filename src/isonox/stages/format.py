@@ -31,7 +31,7 @@ def format(  # noqa: A001 - the stage's name in a noxfile: stages.format()
         paths: Files and folders to repair; everything that git does not ignore by default.
         tools: As for `lint`.
         group: As for `lint`: by default "lint", else "dev".
-        python: The interpreter that the tools run on; nox's own by default.
+        python: The interpreter that the tools run on; the workspace's newest by default.
         options: As for `isonox.session`.
 
     Raises:

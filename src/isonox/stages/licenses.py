@@ -64,7 +64,7 @@ def licenses(
         extras: Extras of the project that are shipped too.
         per_package: One session for each workspace package, or for those named, instead of one for the root project.
         group: The dependency group that holds cyclonedx-bom; by default "licenses", else "dev".
-        python: The interpreter whose dependencies are looked at; nox's own by default.
+        python: The interpreter whose dependencies are looked at; the workspace's newest by default.
         options: As for `isonox.session`.
     """
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import TYPE_CHECKING, Unpack
 
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import linters, sources
+from isonox.stages import linters, outcome, sources
+from isonox.workspace import generated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isonox.sessions.session import Session
     from isonox.stages.options import StageOptions
+
+_DRIFT = re.compile(r"^error: (?P<path>\.github/\S+) (?P<message>.+)$", re.MULTILINE)
 
 
 def lint(
@@ -26,14 +31,15 @@ def lint(
 
     A tool is used that the project configures, or that its dependency group lists. All of them run, also when
     an earlier one fails; where black is used, `ruff format` is not, unless `[tool.ruff.format]` exists. Paths
-    after `--` take the place of `paths`.
+    after `--` take the place of `paths`. Where isonox has written the workflows, they must still be what it would
+    write.
 
     Args:
         paths: Files and folders to look at; everything that git does not ignore by default.
         tools: Run exactly these: "ruff" (both halves), "ruff-check", "ruff-format", "isort", "black", "flake8",
             "import-linter".
         group: The dependency group that holds the tools; by default "lint", else "dev".
-        python: The interpreter that the tools run on; nox's own by default.
+        python: The interpreter that the tools run on; the workspace's newest by default.
         options: As for `isonox.session`.
 
     Raises:
@@ -52,7 +58,16 @@ def lint(
                 complaints.append(linters.look(session, linter, linters.targets(linter, asked, files)))
             else:
                 session.note(f"{linter.name} looks at the whole project: left out, since paths were given")
+        if generated.workflows(session.root) and not session.posargs:
+            complaints.append(_drift(session))
         if failed := ", ".join(filter(None, complaints)):
             session.error(f"not clean: {failed}")
 
     declare_session(name="lint", python=python, tags=["lint"], **options)(run_lint)
+
+
+def _drift(session: Session) -> str:
+    """Look whether the generated workflows are what the pipeline says; return what is wrong, or nothing."""
+    found = outcome.run(session, sys.executable, "-m", "isonox", "workflows", "--check", external=True)
+    outcome.report_matches(session, "isonox workflows", found.output, _DRIFT)
+    return f"isonox workflows --check ({found})" if found.failed else ""

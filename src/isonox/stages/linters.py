@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 #: `path:line:column: message`.
 _PLACE = re.compile(r"^(?P<path>[^\s:][^:\n]*):(?P<line>\d+):(?:\d+:)? (?P<message>.+)$", re.MULTILINE)
-_LAYOUT = re.compile(r"^(?:[Ww]ould reformat:?| *-->) (?P<path>[^:\n]+)", re.MULTILINE)
+#: `would reformat path`, or a message with ` --> path:line:column` below it.
+_LAYOUT = re.compile(
+    r"^(?:[Ww]ould reformat:?|(?P<message>[\w-]+: .+)\n *-->) (?P<path>[^:\n]+)(?::(?P<line>\d+))?", re.MULTILINE
+)
 _RUFF_NOTHING = re.compile(r"^warning: No Python files found", re.MULTILINE)
 _RUFF_FILES = (("ruff.toml", None), (".ruff.toml", None))
 

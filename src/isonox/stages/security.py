@@ -47,7 +47,7 @@ def security(
         tools: Run exactly these: "bandit", "detect-secrets", "zizmor".
         severity: The lowest severity of bandit's findings that counts.
         group: The dependency group that holds the tools; by default "security", else "dev".
-        python: The interpreter that the tools run on; nox's own by default.
+        python: The interpreter that the tools run on; the workspace's newest by default.
         options: As for `isonox.session`.
 
     Raises:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from contextlib import nullcontext
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import junitparser
@@ -22,7 +24,6 @@ from isonox.stages.options import pythons as default_pythons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from isonox.sessions.session import Session
     from isonox.stages.outcome import Outcome
@@ -164,4 +165,14 @@ def _report(session: Session, case: Any, result: Any, folder: Path) -> None:
     file, line = case._elem.get("file"), case._elem.get("line")  # noqa: SLF001 - junitparser does not know them
     path = str(folder / file if (folder / file).exists() else session.root / file) if file else None
     message = (result.message or result.type or "failed").strip().splitlines() or ["failed"]
-    outcome.report(session, "pytest", f"{case.name}: {message[0]}", path, int(line) + 1 if line else None)
+    place = int(line) + 1 if line else None
+    if file and not line:
+        place, message = _import_error(Path(file).name, result.text or "", message)
+    outcome.report(session, "pytest", f"{case.name}: {message[0]}", path, place)
+
+
+def _import_error(name: str, text: str, message: list[str]) -> tuple[int | None, list[str]]:
+    """Return the line and the message for a file that can't be imported: only the traceback has them."""
+    lines = re.findall(rf'^(?:.*[/\\"])?{re.escape(name)}(?:", line |:)(\d+)', text, re.MULTILINE)
+    errors = re.findall(r"^E +(.+)$", text, re.MULTILINE)
+    return int(lines[-1]) if lines else None, errors[-1:] or message

@@ -39,6 +39,31 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise state_error(error, f"can't write {path}") from error
 
 
+def append(path: Path, text: str) -> None:
+    """Add text to the end of a file that somebody else reads later.
+
+    Raises:
+        StateError: It can't be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise state_error(error, f"can't write {path}") from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file that may be gone already.
+
+    Raises:
+        StateError: The folder can't be written.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise state_error(error, f"can't remove {path}") from error
+
+
 def read_state(path: Path) -> bytes:
     """Return the file's bytes.
 

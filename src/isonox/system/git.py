@@ -36,7 +36,7 @@ def run(root: Path, *arguments: str) -> str:
             cwd=root,
             check=False,
             capture_output=True,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
         )
     except FileNotFoundError as error:
         raise GitError("git is not on PATH", hint="install git: isonox reads the repository through it") from error
@@ -70,6 +70,19 @@ def tracked(root: Path, *patterns: str) -> tuple[str, ...]:
     """Return tracked and new, not ignored files below `root` that match git pathspecs, sorted, POSIX paths."""
     out = run(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
     return tuple(sorted({name for name in out.split("\0") if name}))
+
+
+def remote_tags(url: str) -> dict[str, str]:
+    """Return the tags of another repository, each with the full hash of its commit.
+
+    Raises:
+        GitError: It does not answer.
+    """
+    tags: dict[str, str] = {}
+    for line in run(Path.cwd(), "ls-remote", "--tags", url).splitlines():
+        commit, _, name = line.partition("\t")
+        tags[name.removeprefix("refs/tags/").removesuffix("^{}")] = commit  # the commit of a tag object comes last
+    return tags
 
 
 def head(root: Path) -> Head:

@@ -1,4 +1,4 @@
-"""How a verb says what its options are: once, in its signature, for argparse and Invoke alike."""
+"""How a verb says what its arguments and options are: once, in its signature, for argparse and Invoke alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from isonox.errors import ExitCode
 
-#: A verb: keyword arguments in, exit code out.
+#: A verb: its arguments and options in, by name; exit code out.
 Function = Callable[..., ExitCode]
 
 
@@ -39,6 +39,19 @@ class Help:
 
 
 @dataclass(frozen=True)
+class Argument:
+    """What `--help` says of an argument: a text that is given by its place, not by a name.
+
+    Args:
+        text: One line.
+        metavar: The name of the value.
+    """
+
+    text: str
+    metavar: str
+
+
+@dataclass(frozen=True)
 class Option:
     """One option of a verb."""
 
@@ -54,43 +67,67 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Positional:
+    """One argument of a verb.
+
+    Attributes:
+        optional: Whether it may be left out; it is None then.
+    """
+
+    name: str
+    optional: bool
+    help: Argument
+
+
+@dataclass(frozen=True)
 class Verb:
     """A verb, read from its function.
 
     Attributes:
+        arguments: In the order of the command line.
         takes_posargs: Whether what follows `--` is handed on.
     """
 
     name: str
     summary: str
     description: str
+    arguments: tuple[Positional, ...]
     options: tuple[Option, ...]
     takes_posargs: bool
     function: Function
 
+    @property
+    def usage(self) -> str:
+        """What follows the verb's name: `[options] A B`."""
+        arguments = [f"[{one.help.metavar}]" if one.optional else one.help.metavar for one in self.arguments]
+        return " ".join(["[options]", *arguments, *(["[-- ARGUMENTS]"] if self.takes_posargs else [])])
+
 
 def verb(function: Function, *, name: str | None = None) -> Verb:
-    """Read a verb from a function: its name, docstring, and annotated keyword parameters."""
+    """Read a verb from a function: its name, docstring, and annotated parameters."""
     summary, _, rest = inspect.cleandoc(function.__doc__ or "").partition("\n")
     hints = get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters
-    options = tuple(
-        _option(parameter, hints[parameter.name]) for parameter in parameters.values() if parameter.name != "posargs"
-    )
+    read = [_read(one, hints[one.name]) for one in parameters.values() if one.name != "posargs"]
     return Verb(
         name=name or function.__name__.rstrip("_"),
         summary=summary,
         description=rest.strip(),
-        options=options,
+        arguments=tuple(one for one in read if isinstance(one, Positional)),
+        options=tuple(one for one in read if isinstance(one, Option)),
         takes_posargs="posargs" in parameters,
         function=function,
     )
 
 
-def _option(parameter: inspect.Parameter, hint: Any) -> Option:
+def _read(parameter: inspect.Parameter, hint: Any) -> Option | Positional:
     if get_origin(hint) is not Annotated:
-        raise TypeError(f"parameter {parameter.name!r} of a verb has no Help")
+        raise TypeError(f"parameter {parameter.name!r} of a verb has neither Help nor Argument")
     kind, text = get_args(hint)[:2]
+    if isinstance(text, Argument):
+        if _KINDS[kind] is not Kind.TEXT:
+            raise TypeError(f"parameter {parameter.name!r} of a verb: an argument is a text")
+        return Positional(name=parameter.name, optional=parameter.default is None, help=text)
     return Option(name=parameter.name, kind=_KINDS[kind], default=parameter.default, help=text)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from isonox.errors import ExitCode
-from isonox.model.plan import Selection
-from isonox.report import plan_view
-from isonox.system import processes, terminal
+from isonox.github import jobs as workflow_jobs
+from isonox.model.plan import Plan, Selection
+from isonox.report import plan_view, wording
+from isonox.system import files, processes, terminal
 from isonox.verbs.checkout import Checkout
 from isonox.verbs.declaration import Help, Jobs, Json, Only, Packages, Pythons, Tags
 
@@ -25,6 +29,7 @@ def plan(  # noqa: PLR0913 - the options of the verb
     all_: Annotated[bool, Help("list every session of the noxfile, selected or not", "a")] = False,
     packages: Annotated[bool, Help("list the workspace's packages and how they depend on each other")] = False,
     explain: Annotated[str | None, Help("say why this job is in the plan, or why not", "e", "JOB")] = None,
+    github: Annotated[bool, Help("write each stage's matrix to $GITHUB_OUTPUT, for the generated workflow")] = False,
     json: Json = False,
     posargs: Sequence[str] = (),
 ) -> ExitCode:
@@ -49,13 +54,31 @@ def plan(  # noqa: PLR0913 - the options of the verb
         posargs=tuple(posargs),
     )
     made = checkout.plan(selection)
-    if explain is not None:
+    if github:
+        _write_matrices(made)
+    elif explain is not None:
         terminal.write_data(plan_view.explain(made, checkout.pipeline, explain))
     elif json:
         terminal.write_data(_json(made))
     else:
         terminal.write_data(plan_view.show_plan(made, jobs or processes.cpu_count()))
     return ExitCode.OK
+
+
+def _write_matrices(made: Plan) -> None:
+    """Hand the matrices to GitHub, or print them where this is not GitHub; say how long it all should take."""
+    content = "".join(f"{name}={matrix}\n" for name, matrix in workflow_jobs.outputs(made).items())
+    if path := os.environ.get("GITHUB_OUTPUT"):
+        files.append(Path(path), content)
+    else:
+        terminal.write_data(content)
+    carriers = workflow_jobs.group(made)
+    set_up = workflow_jobs.SET_UP_SECONDS
+    cold, warm = (wording.span(workflow_jobs.estimate(made, set_up[state])) for state in ("cold", "warm"))
+    sys.stderr.write(
+        f"{wording.count(len(made.jobs), 'session')} in {sum(len(one.packs) for one in carriers)} jobs: "
+        f"about {warm}, {cold} with cold caches, with a runner for each\n"
+    )
 
 
 def _json(document: msgspec.Struct) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from isonox.workspace.pyproject import Document
 
 _PYTHON = re.compile(r"3\.\d{1,2}(\.\d+)?t?|pypy-?3\.\d{1,2}")
+_CPYTHON = re.compile(r"3(\.\d+){1,2}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -44,6 +46,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
         pass_env: Names of further variables that sessions may see.
         runner: The GitHub runner's label.
         branches: Branches whose pushes are checked.
+        environment: The GitHub environment that holds the secrets of sessions.
+        codeql: Whether `isonox workflows` writes a CodeQL workflow.
+        timeout_minutes: The limit of sessions that have none of their own.
     """
 
     packages: tuple[str, ...] | None = None
@@ -53,6 +58,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     licenses: Licenses = Licenses()
     runner: str = "ubuntu-24.04"
     branches: tuple[str, ...] = ("main",)
+    environment: str = "ci"
+    codeql: bool = True
+    timeout_minutes: float = 60.0
+
+    @property
+    def newest_python(self) -> str | None:
+        """The newest CPython of `pythons`, on which sessions run that name none; None where there is none."""
+        known = [python for python in self.pythons if _CPYTHON.fullmatch(python)]
+        return max(known, key=lambda python: [int(part) for part in python.split(".")], default=None)
 
 
 def load(root: Path) -> Config:
@@ -150,6 +164,18 @@ def _branches(value: Any) -> Iterator[str]:
         yield ": names no branch, so nothing would ever be checked on a push"
 
 
+def _boolean(value: Any) -> Iterator[str]:
+    if not isinstance(value, bool):
+        yield f": expected true or false, got {_kind(value)}"
+
+
+def _minutes(value: Any) -> Iterator[str]:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        yield f": expected a number of minutes, got {_kind(value)}"
+    elif not 0 < value < math.inf:  # TOML has inf and nan
+        yield f": {value} must be more than 0 and finite"
+
+
 def _licenses(value: Any) -> Iterator[str]:
     if not isinstance(value, dict):
         yield f": expected a table, got {_kind(value)}"
@@ -178,6 +204,9 @@ _CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
     "licenses": _licenses,
     "runner": _string,
     "branches": _branches,
+    "environment": _string,
+    "codeql": _boolean,
+    "timeout-minutes": _minutes,
 }
 
 

@@ -1,0 +1,1 @@
+"""GitHub workflows: what isonox writes, how GitHub would run them, and the gate."""

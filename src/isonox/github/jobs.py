@@ -1,0 +1,278 @@
+"""Which workflow job carries which sessions: one per stage, its sessions spread over a matrix."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import re
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from isonox.errors import ConfigurationError, ConfigurationErrors
+from isonox.model.plan import PlannedJob
+from isonox.planning.graph import topological
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from isonox.model.plan import Plan
+
+#: GitHub: "A matrix will generate a maximum of 256 jobs per workflow run."
+MATRIX_LIMIT = 256
+#: GitHub: outputs are at most 1 MB per job, measured as UTF-16.
+OUTPUT_LIMIT = 1024 * 1024
+#: GitHub cuts check names at so many characters, and a cut name can't be required.
+NAME_LIMIT = 100
+#: A bound of isonox's own: nobody reads a workflow with more jobs, and GitHub documents nothing about one.
+JOBS_LIMIT = 256
+
+#: Workflow jobs that are not stages.
+PLAN, GATE = "plan", "gate"
+
+#: Seconds until a job's session starts, with nothing cached and with uv's cache restored; the time until GitHub
+#: has a runner is not in it.
+SET_UP_SECONDS = {"cold": 40.0, "warm": 15.0}
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+#: What uv can be asked to install; nox also takes paths, and those it has to find by itself.
+_INSTALLABLE = re.compile(r"[A-Za-z0-9][\w.+-]*", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ID_LENGTH = 60
+
+
+class Pack(msgspec.Struct, frozen=True, kw_only=True):
+    """What one job of a matrix runs: usually one session.
+
+    Attributes:
+        name: The check's name, at most `NAME_LIMIT` characters.
+        sessions: Ids for `nox -s`, in the plan's order.
+        pythons: Interpreters that they ask for.
+        artifact: Name of the artifact with their records, unique in the workflow.
+        seconds: Expected duration of all, set-up not included.
+    """
+
+    name: str
+    sessions: tuple[str, ...]
+    pythons: tuple[str, ...]
+    artifact: str
+    seconds: float
+
+
+class Carrier(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow job that carries the sessions of a stage.
+
+    Attributes:
+        id: Its id in the workflow.
+        stage: The stage; several workflow jobs carry one whose sessions require each other.
+        jobs: The planned jobs, in the plan's order.
+        needs: Ids of the carriers that must be green before.
+        upstream: `needs`, and what those need, and so on.
+        packs: One for each job of its matrix.
+    """
+
+    id: str
+    stage: str
+    jobs: tuple[PlannedJob, ...]
+    needs: tuple[str, ...]
+    upstream: tuple[str, ...]
+    packs: tuple[Pack, ...]
+
+
+def carriers(plan: Plan) -> dict[str, str]:
+    """Return, for each planned job, the id of the workflow job that carries it."""
+    return {job.id: carrier.id for carrier in group(plan) for job in carrier.jobs}
+
+
+def group(plan: Plan) -> tuple[Carrier, ...]:
+    """Return the workflow jobs for a plan, in its order.
+
+    One for each stage, unless its sessions require each other, also by way of others: then one for each depth.
+
+    Raises:
+        ConfigurationErrors: A session's id can't stand in a workflow as it is.
+        ConfigurationError: There are more stages than fit into a workflow.
+    """
+    if problems := [f"session {job.id!r}: {reason}" for job in plan.jobs if (reason := unfit(job.session))]:
+        raise ConfigurationErrors(problems)
+    keys = _keys(plan)
+    members: dict[tuple[str, int], list[PlannedJob]] = {}
+    for job in plan.jobs:
+        members.setdefault(keys[job.id], []).append(job)
+    if len(members) > JOBS_LIMIT:
+        raise ConfigurationError(
+            f"{plan.noxfile} has {len(members)} stages, and a workflow may have {JOBS_LIMIT} jobs",
+            hint="make them sessions of fewer stages: nox.parametrize, or per_package=True",
+        )
+    ids = _ids(members)
+    needs = {
+        ids[key]: tuple(dict.fromkeys(ids[keys[needed]] for job in jobs for needed in job.requires if needed in keys))
+        for key, jobs in members.items()
+    }
+    upstream: dict[str, tuple[str, ...]] = {}
+    for name in topological(needs):
+        upstream[name] = tuple(dict.fromkeys(one for needed in needs[name] for one in (*upstream[needed], needed)))
+    return tuple(
+        Carrier(
+            id=ids[key],
+            stage=key[0],
+            jobs=tuple(jobs),
+            needs=needs[ids[key]],
+            upstream=upstream[ids[key]],
+            packs=_packs(ids[key], jobs),
+        )
+        for key, jobs in members.items()
+    )
+
+
+def unfit(text: str) -> str:
+    """Return why text can't stand in a workflow as it is; empty where it can.
+
+    GitHub evaluates expressions in names, variables, labels and matrices, quoted or not, and refuses a workflow that
+    has one elsewhere.
+    Source: https://docs.github.com/en/actions/reference/workflows-and-actions/contexts#context-availability
+    """
+    if "${{" in text:
+        return "GitHub would take '${{' for the start of an expression"
+    return "a control character can't be handed to a job" if _CONTROL.search(text) else ""
+
+
+def check_name(text: str) -> str:
+    """Return a name that GitHub does not cut: one that is too long keeps its ends, and a hash makes it unique."""
+    if len(text) <= NAME_LIMIT:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    half = (NAME_LIMIT - len(digest) - 2) // 2
+    return f"{text[:half]}…{digest}…{text[-half:]}"
+
+
+def outputs(plan: Plan) -> dict[str, str]:
+    """Return the matrix of each carrier as JSON: what the workflow's `plan` job hands to the others.
+
+    Raises:
+        ConfigurationError: They are larger than GitHub allows.
+    """
+    found = {
+        carrier.id: msgspec.json.encode({"include": [entry(pack) for pack in carrier.packs]}).decode()
+        for carrier in group(plan)
+    }
+    size = sum(len(text.encode("utf-16-le")) for text in found.values())
+    if size > OUTPUT_LIMIT:
+        raise ConfigurationError(
+            f"the matrices of {len(plan.jobs)} jobs take {size:,} bytes, and GitHub allows {OUTPUT_LIMIT:,}",
+            hint="shorten the ids of parametrised sessions, or plan fewer jobs ([tool.isonox] ci)",
+        )
+    return found
+
+
+def entry(pack: Pack) -> dict[str, str]:
+    """Return the variables of one job of a matrix."""
+    return {
+        "name": pack.name,
+        "sessions": "\n".join(pack.sessions),
+        "python": " ".join(pack.pythons),
+        "artifact": pack.artifact,
+    }
+
+
+def estimate(plan: Plan, set_up: float) -> float:
+    """Return the seconds that a workflow run takes with a runner for every job.
+
+    Args:
+        plan: What is to run.
+        set_up: Seconds that each job takes before its session starts.
+    """
+    found = {carrier.id: carrier for carrier in group(plan)}
+    ends: dict[str, float] = {}
+    for name in topological({carrier.id: carrier.needs for carrier in found.values()}):
+        start = max((ends[needed] for needed in found[name].needs), default=0.0)
+        ends[name] = start + set_up + max(pack.seconds for pack in found[name].packs)
+    return max(ends.values()) + set_up  # and the gate
+
+
+def _keys(plan: Plan) -> dict[str, tuple[str, int]]:
+    """Return, for each job, its stage, and its depth where the stage has to be cut into several workflow jobs."""
+    by_id = plan.by_id
+    stage_needs: dict[str, set[str]] = {}
+    for job in plan.jobs:
+        stage_needs.setdefault(job.stage, set()).update(by_id[name].stage for name in job.requires if name in by_id)
+    knotted = _knotted(stage_needs)
+    depth: dict[str, int] = {}
+    for name in topological({job.id: job.requires for job in plan.jobs}):
+        depth[name] = max((depth[needed] + 1 for needed in by_id[name].requires if needed in depth), default=0)
+    return {job.id: (job.stage, depth[job.id] if job.stage in knotted else 0) for job in plan.jobs}
+
+
+def _knotted(needs: Mapping[str, set[str]]) -> set[str]:
+    """Return the stages that need themselves, directly or by way of others."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError:
+        return {stage for stage in needs if stage in _reached(needs, stage)}
+    return set()
+
+
+def _reached(needs: Mapping[str, set[str]], start: str) -> set[str]:
+    reached: set[str] = set()
+    frontier = list(needs[start])
+    while frontier:
+        if (stage := frontier.pop()) not in reached:
+            reached.add(stage)
+            frontier.extend(needs[stage])
+    return reached
+
+
+def _ids(keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Return an id for each key that GitHub accepts.
+
+    A stage keeps its name where that is possible. The ids of others end in a hash of the key, so that they are
+    stable, and no two are the same. GitHub compares property names without regard to case.
+    """
+    keys = tuple(keys)
+    taken = Counter([PLAN, GATE, *(stage.casefold() for stage in {stage for stage, _ in keys})])
+    ids = {}
+    for stage, depth in keys:
+        name = _UNSAFE.sub("-", stage)[:_ID_LENGTH]
+        name = name if name[:1].isalpha() or name.startswith("_") else f"_{name}"
+        if depth or name != stage or taken[stage.casefold()] > 1:
+            name = f"{name}-{hashlib.sha256(f'{stage}:{depth}'.encode()).hexdigest()[:8]}"
+        ids[stage, depth] = name
+    return ids
+
+
+def _packs(carrier: str, jobs: Sequence[PlannedJob]) -> tuple[Pack, ...]:
+    """Return one pack for each job; where a matrix can't hold so many, they share: the longest first."""
+    bins = [[job] for job in jobs] if len(jobs) <= MATRIX_LIMIT else _shared(jobs)
+    return tuple(
+        Pack(
+            name=_name(shared[0].id) if len(shared) == 1 else f"{carrier} ({number + 1} of {len(bins)})",
+            sessions=tuple(job.session for job in shared),
+            pythons=tuple(dict.fromkeys(python for job in shared if (python := _installable(job)))),
+            artifact=f"records.{carrier}.{number}",
+            seconds=sum(job.estimate_seconds for job in shared),
+        )
+        for number, shared in enumerate(bins)
+    )
+
+
+def _shared(jobs: Sequence[PlannedJob]) -> list[list[PlannedJob]]:
+    """Spread jobs over as many bins as a matrix has, so that no bin takes much longer than another."""
+    bins: list[list[PlannedJob]] = [[] for _ in range(MATRIX_LIMIT)]
+    loads = [(0.0, number) for number in range(MATRIX_LIMIT)]
+    for job in sorted(jobs, key=lambda job: -job.estimate_seconds):
+        load, number = loads[0]
+        bins[number].append(job)
+        heapq.heapreplace(loads, (load + job.estimate_seconds, number))
+    order = {job.id: position for position, job in enumerate(jobs)}
+    return [sorted(shared, key=lambda job: order[job.id]) for shared in bins]
+
+
+def _installable(job: PlannedJob) -> str:
+    return job.python if isinstance(job.python, str) and _INSTALLABLE.fullmatch(job.python) else ""
+
+
+def _name(session: str) -> str:
+    """Return the check's name of a session: never that of the gate, which branch protection knows by its name."""
+    return f"{session} (session)" if session.casefold() in (PLAN, GATE) else check_name(session)

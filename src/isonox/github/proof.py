@@ -1,0 +1,359 @@
+"""Prove a gate: for every fault, and every two, it is green exactly when every planned job is.
+
+Whether it should be green is decided here from what was injected and what ran; the gate's own code is not asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from isonox.github import causes, scenarios, triggers
+from isonox.github.faults import BENIGN, OF_JOBS, OF_SESSIONS, Facts, Fault, Kind
+from isonox.github.finding import Finding
+from isonox.github.simulation import Simulator
+from isonox.github.steps import PLANS, SKIPPED, SUCCESS, by_name
+from isonox.github.workflow_file import scalar_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from isonox.github.scenarios import Scenario
+    from isonox.github.simulation import Outcomes
+    from isonox.github.workflow_file import Job, Workflow
+    from isonox.model.plan import Plan
+
+PROOF_VERSION = 1
+#: Counter-examples that are shown: one for each cause.
+SHOWN = 10
+#: Two faults at a time are tried up to this number, in all scenarios together; then evenly chosen ones of them.
+PAIRS = 40_000
+#: What an `if` may read that scenarios and simulation give it; anything else may be different in another run.
+_GIVEN = ("needs.", "github.event_name", "github.ref", "github.base_ref", "github.head_ref", "github.repository")
+
+
+class CounterExample(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that the gate gets wrong.
+
+    Attributes:
+        event: What starts the run.
+        faults: What goes wrong in it; nothing for a run in which all is well.
+        jobs: GitHub's result of each job.
+        gate: What the gate says.
+        should: What it should say.
+        because: Why it should.
+        says: What the gate finds wrong.
+        cause: What makes it so, and where.
+    """
+
+    event: str
+    faults: tuple[str, ...]
+    jobs: dict[str, str]
+    gate: str
+    should: str
+    because: str
+    says: tuple[str, ...]
+    cause: Finding
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about a gate.
+
+    Attributes:
+        shape: "isonox": judged by records; "hand-written": by GitHub's results alone.
+        jobs: How many planned jobs there are, or jobs of the workflow that the gate has to judge.
+        events: The situations that were tried; those on one line behave alike.
+        cases: How many runs were tried, by the number of faults.
+        causes: How many different causes counter-examples have; `counter_examples` shows the first.
+        findings: What is wrong beside them.
+        unproved: Why the outcome is not certain.
+        notes: What was taken for granted or left out.
+    """
+
+    version: int = PROOF_VERSION
+    file: str
+    gate: str
+    shape: str
+    jobs: int
+    events: tuple[str, ...]
+    cases: dict[str, int]
+    counter_examples: tuple[CounterExample, ...]
+    causes: int
+    findings: tuple[Finding, ...]
+    unproved: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def proved(self) -> bool:
+        """Whether the gate is right in every case, and nothing speaks against it."""
+        return not (self.counter_examples or self.unproved or self.findings)
+
+
+class Wrong(NamedTuple):
+    """Why a run is not green: the workflow job, and what became of it."""
+
+    job: str
+    text: str
+
+
+def prove(workflow: Workflow, plan: Plan | None, *, gate: str | None = None) -> Proof:
+    """Try the gate of a workflow.
+
+    Args:
+        workflow: As it stands in the file.
+        plan: What CI plans, for a workflow whose gate is `isonox gate`.
+        gate: Id of the gate's job; by default it is looked for.
+
+    Raises:
+        UsageError: No job can be told to be the gate.
+    """
+    name, why = causes.find_gate(workflow, gate)
+    return _Prover(workflow, name, Facts(plan) if plan else None).prove(why)
+
+
+class _Prover:
+    def __init__(self, workflow: Workflow, gate: str, facts: Facts | None) -> None:
+        self.workflow = workflow
+        self.gate = gate
+        self.facts = facts
+        after = {name for name, upstream in workflow.upstream.items() if gate in upstream}
+        self.others = [job for job in workflow.jobs.values() if job.id != gate and job.id not in after]
+        self.named = causes.named_skips(workflow.jobs[gate])
+        self.cases: Counter[str] = Counter()
+        self.found: dict[tuple[str, int, str], CounterExample] = {}
+        self.in_doubt: dict[str, None] = {}
+        self.trusted: dict[str, str] = {}
+        self.labels: dict[tuple[str, int], str] = {}
+        self.carrying: set[str] = set()
+        self.judged_jobs = 0
+        self.reduced: dict[str, None] = {}
+        self.pairs = PAIRS
+        self.ran: set[str] = set()
+
+    def prove(self, why: str) -> Proof:
+        groups = self._groups()
+        self.pairs = PAIRS // max(1, len(groups))
+        for label, scenario in groups:
+            self._scenario(label, scenario)
+        found = sorted(self.found.values(), key=lambda one: len(one.faults))
+        places = {(one.cause.file, one.cause.line) for one in found}
+        findings: list[Finding] = []
+        for one in triggers.findings(self.workflow, self.gate, self.others if self.facts else ()):
+            if (one.file, one.line) not in places:
+                places.add((one.file, one.line))
+                findings.append(one)
+        for job in self.others:
+            if job.id not in self.ran and groups and _may_skip(job):
+                self.in_doubt[f"job {job.id!r} never ran: its `if` asks for something that is not simulated"] = None
+        if not groups:
+            self.in_doubt["no event that a gate is for starts the workflow: pull_request, push, merge_group"] = None
+        return Proof(
+            file=self.workflow.file,
+            gate=self.gate,
+            shape="isonox" if self.facts else "hand-written",
+            jobs=len(self.facts.plan.jobs) if self.facts else self.judged_jobs,
+            events=tuple(label for label, _ in groups),
+            cases=dict(self.cases),
+            counter_examples=tuple(found[:SHOWN]),
+            causes=len(found),
+            findings=tuple(findings),
+            unproved=tuple(self.in_doubt),
+            notes=tuple(self._notes(why)),
+        )
+
+    def _groups(self) -> list[tuple[str, Scenario]]:
+        """Return scenarios, those together that no decision of the workflow tells apart."""
+        known = frozenset(
+            (job.id, step.id)
+            for job in self.workflow.jobs.values()
+            for step in job.steps
+            if self.facts and PLANS.search(step.script)
+        )
+        reads = scenarios.reads(self.workflow)
+        groups: dict[str, tuple[list[str], Scenario]] = {}
+        for scenario in scenarios.scenarios(self.workflow, known):
+            key = repr([scenarios.look_up(scenario.github, read) for read in reads]) + repr(scenario.outputs)
+            groups.setdefault(key, ([], scenario))[0].append(scenario.label)
+        return [("; ".join(labels), scenario) for labels, scenario in groups.values()]
+
+    def _notes(self, why: str) -> Iterator[str]:
+        yield f"the gate is job {self.gate!r}: {why}"
+        if not self.facts:
+            yield "without `isonox gate` there are no records: a job is as good as GitHub's result of it"
+        if trusted := [name for name, reason in self.trusted.items() if not reason]:
+            yield f"steps of the gate that are taken to succeed: {', '.join(trusted)}"
+        if called := [job.id for job in self.others if "uses" in job.node]:
+            yield f"reusable workflows, each taken as one job: {', '.join(called)}"
+        yield from (f"two faults at once: {what}" for what in self.reduced)
+
+    def _scenario(self, label: str, scenario: Scenario) -> None:
+        simulator = Simulator(self.workflow, scenario, self.facts, self.gate, cancels_rest=False)
+        baseline = simulator.run()
+        if self.facts:
+            self.carrying |= {name for name, end in baseline.items() if any(one.ran for one in end.instances)}
+        for job in self.others:
+            for number, values in enumerate(simulator.variables(job.id)):
+                self.labels[job.id, number] = causes.label(values)
+        self.ran |= {name for name, end in baseline.items() if end.instances}
+        self.judged_jobs = max(self.judged_jobs, sum(len(baseline[job.id].instances) for job in self.others))
+        singles = [fault for job in self.others for fault in self._faults(job, baseline)]
+        pairs = self._pairs(singles, simulator, baseline)
+        simulators = [simulator]
+        if any(simulator.fails_fast(job.id) and len(baseline[job.id].instances) > 1 for job in self.others):
+            simulators.append(Simulator(self.workflow, scenario, self.facts, self.gate, cancels_rest=True))
+        for number, one in enumerate(simulators):
+            if not number:
+                self._try(label, one, ())
+            bad = {fault for fault in singles if not self._try(label, one, (fault,))}
+            self._try(label, one, (Fault(Kind.RUN_CANCELLED),))
+            for pair in pairs:
+                if bad.isdisjoint(pair):
+                    self._try(label, one, pair)
+
+    def _faults(self, job: Job, baseline: Outcomes) -> Iterator[Fault]:
+        """Yield everything that can happen to a job that runs."""
+        name = job.id
+        for number, instance in enumerate(baseline[name].instances):
+            for left in instance.ran:
+                yield from (Fault(kind, name, number, left.session) for kind in OF_SESSIONS)
+            if not instance.ran:
+                yield from (
+                    Fault(Kind.FAILS, name, number, step=step) for step in _breakable(job, instance.skipped_steps)
+                )
+            yield from (Fault(kind, name, number) for kind in OF_JOBS)
+        if baseline[name].instances and (self.facts or _may_skip(job)):
+            yield Fault(Kind.SKIPPED, name, -1)
+
+    def _pairs(self, singles: Sequence[Fault], simulator: Simulator, baseline: Outcomes) -> list[tuple[Fault, Fault]]:
+        """Return two faults at a time that can strike together."""
+        chosen: dict[Any, Fault] = {}
+        for fault in singles:
+            last = len(baseline[fault.job].instances) - 1
+            if fault.instance in (-1, 0, last):
+                sessions = baseline[fault.job].instances[fault.instance].ran
+                if not fault.session or fault.session in (sessions[0].session, sessions[-1].session):
+                    # Two faults that do the same to a job do the same to the run.
+                    same = (fault.job, fault.instance, simulator.run((fault,))[fault.job], fault.kind is Kind.CANCELLED)
+                    chosen.setdefault(same, fault)
+            else:
+                self.reduced["the first and the last job of a matrix stand for all between them"] = None
+        pairs = [(one, other) for one, other in combinations(chosen.values(), 2) if _together(one, other)]
+        step = math.ceil(len(pairs) / self.pairs)
+        if step > 1:
+            self.reduced[f"of {len(pairs):,} cases every {step}th was tried"] = None
+        return pairs[::step] if step else pairs
+
+    def _try(self, label: str, simulator: Simulator, faults: tuple[Fault, ...]) -> bool:
+        """Run one case; return whether the gate is right."""
+        self.cases[("no fault", "one fault", "two faults")[len(faults)]] += 1
+        outcomes = simulator.run(faults)
+        gate = outcomes[self.gate]
+        green = gate.result in (SUCCESS, SKIPPED)
+        wrong = self._wrong(outcomes)
+        for instance in gate.instances:
+            self.trusted.update(instance.not_modelled)
+        if green == (not wrong) and (faults or green):
+            return True
+        reasons = [f"step {step!r} {why}" for instance in gate.instances for step, why in instance.not_modelled if why]
+        if green and reasons:
+            self.in_doubt.update(dict.fromkeys(f"{one}; it is taken to succeed, so nobody knows" for one in reasons))
+            return True
+        self._keep(label, faults, outcomes, wrong)
+        return False
+
+    def _wrong(self, outcomes: Outcomes) -> list[Wrong]:
+        """Return what keeps a run from being green."""
+        wrong = list(self._wrong_records(outcomes, self.facts)) if self.facts else []
+        gate = outcomes[self.gate]
+        allowed = {*self.named, *(name for one in gate.instances if one.judged for name in one.judged.allowed)}
+        for job in self.others:
+            outcome = outcomes[job.id]
+            if job.id in self.carrying or outcome.clean:
+                continue
+            if outcome.excused and (job.id in allowed or (self.facts and not _plans(job))):
+                continue
+            ended = outcome.result if outcome.result != SUCCESS else "success, although it failed"
+            wrong.append(Wrong(job.id, f"job {job.id!r} ended as {outcome.problem or ended}"))
+        return wrong
+
+    def _wrong_records(self, outcomes: Outcomes, facts: Facts) -> Iterator[Wrong]:
+        ran: dict[str, list[Kind]] = {}
+        for outcome in outcomes.values():
+            for instance in outcome.instances:
+                for left in instance.ran:
+                    ran.setdefault(left.session, []).append(left.kind)
+        all_uploads = (upload for outcome in outcomes.values() for upload in outcome.uploads)
+        kept = {left.session for name in by_name(all_uploads).values() for left in name.records if left.kind in BENIGN}
+        for job in facts.plan.jobs:
+            kinds = ran.get(job.session, [])
+            if not kinds:
+                yield Wrong(facts.carriers[job.id], f"no job ran {job.id!r}")
+            elif bad := [kind for kind in kinds if kind not in BENIGN]:
+                yield Wrong(facts.carriers[job.id], f"{job.id!r} {bad[0].value}")
+            elif job.session not in kept:
+                yield Wrong(facts.carriers[job.id], f"the record of {job.id!r} was not kept")
+
+    def _keep(self, label: str, faults: tuple[Fault, ...], outcomes: Outcomes, wrong: list[Wrong]) -> None:
+        gate = outcomes[self.gate]
+        green = gate.result in (SUCCESS, SKIPPED)
+        struck = [fault.job for fault in faults]
+        wrong = sorted(wrong, key=lambda one: one.job not in struck)
+        cause = causes.find(self.workflow, self.gate, self.facts, outcomes, wrong[0].job if wrong else None)
+        says = tuple(text for one in gate.instances if one.judged for text in one.judged.problems)
+        key = (cause.file, cause.line, cause.what)
+        if key in self.found and len(self.found[key].faults) <= len(faults):
+            return
+        self.found[key] = CounterExample(
+            event=label,
+            faults=tuple(self._described(fault) for fault in faults),
+            jobs={name: outcome.result for name, outcome in outcomes.items()},
+            gate="green" if green else "red",
+            should="red" if wrong else "green",
+            because=wrong[0].text if wrong else "every job passed, was cached or waived, and left its record",
+            says=says,
+            cause=cause,
+        )
+
+    def _described(self, fault: Fault) -> str:
+        if not fault.job:
+            return f"the run {fault.kind.value}"
+        which = self.labels.get((fault.job, fault.instance), "")
+        if fault.session:
+            return f"{fault.session!r} in job {fault.job!r} {fault.kind.value}"
+        where = ""
+        if fault.step >= 0:
+            where = f" in step {self.workflow.jobs[fault.job].steps[fault.step].label!r}"
+        return f"job {fault.job!r}{f' ({which})' if which else ''} {fault.kind.value}{where}"
+
+
+def _plans(job: Job) -> bool:
+    return any(PLANS.search(step.script) for step in job.steps)
+
+
+def _breakable(job: Job, skipped: tuple[int, ...]) -> Iterator[int]:
+    """Yield steps that stand for all that may fail: a script, and each whose failure is overlooked."""
+    runs = [number for number in range(len(job.steps)) if number not in skipped]
+    tolerant = [number for number in runs if "continue-on-error" in job.steps[number].node]
+    strict = [number for number in runs if number not in tolerant]
+    scripts = [number for number in strict if "run" in job.steps[number].node]
+    yield from tolerant
+    yield from (scripts or strict or [-1])[-1:]
+
+
+def _may_skip(job: Job) -> bool:
+    """Return whether the job's condition may be false for a reason that is not simulated."""
+    text = scalar_text(job.node.get("if"))
+    reads = [read for one in scenarios.expressions_in(("if",), text) for read in one.reads]
+    return any(not f"{read}.".startswith(_GIVEN) for read in reads)
+
+
+def _together(one: Fault, other: Fault) -> bool:
+    if one.job != other.job:
+        return True
+    if Kind.SKIPPED in (one.kind, other.kind):
+        return False
+    return one.instance != other.instance or (one.session != other.session and bool(one.session and other.session))

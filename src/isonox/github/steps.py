@@ -1,0 +1,395 @@
+"""What the steps of a job do, as far as it matters to the gate; everything else is taken to succeed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from isonox.errors import ConfigurationError
+from isonox.github import expressions, globs, scenarios, shell
+from isonox.github.faults import RED, Kind, Left
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from isonox.github.expressions import Value
+    from isonox.github.faults import Facts
+    from isonox.github.workflow_file import Action, Job, Node, Step, Workflow
+
+SUCCESS, FAILURE, CANCELLED, SKIPPED = "success", "failure", "cancelled", "skipped"
+
+UPLOAD, DOWNLOAD, ALLS_GREEN = "actions/upload-artifact", "actions/download-artifact", "re-actors/alls-green"
+#: A script that isonox or nox takes part in.
+_OURS = re.compile(r"\b(?:isonox|nox)\b")
+#: A script that may end otherwise than its commands do.
+_DECIDES = re.compile(r"\b(?:exit|false|test|return)\b|\[|!")
+#: A step that fails because an earlier one did, whose own failure was overlooked.
+_OF_STEPS = re.compile(r"\bsteps\.[\w-]+\.(?:outcome|conclusion)\b", re.IGNORECASE)
+_ENDS = re.compile(r"(?:^|\n)\s*(?:exit \d+|false)\s*\Z")
+PLANS = re.compile(r"\bisonox\s+plan\b.*--github")
+GATES = re.compile(r"\bisonox\s+gate\b")
+_POSIX_SHELLS = frozenset({"", "bash", "sh"})
+#: A text that reads how other jobs ended, or anything else of them.
+_NEEDS = re.compile(r"\bneeds\b")
+
+
+class Uploaded(NamedTuple):
+    """An artifact, and the records in it."""
+
+    name: str
+    overwrites: bool
+    records: tuple[Left, ...]
+
+
+class Judged(NamedTuple):
+    """What a step that judges the others decided.
+
+    Attributes:
+        allowed: Jobs that it names as allowed to be skipped.
+        problems: What it found wrong.
+    """
+
+    allowed: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class Crew:
+    """Everything about a workflow's steps that no fault changes."""
+
+    def __init__(self, workflow: Workflow, facts: Facts | None, gate: str) -> None:
+        self.workflow = workflow
+        self.facts = facts
+        #: Artifacts that are uploaded under a fixed name; others may come from actions that are not modelled.
+        self.fixed_names = {
+            step.node.node("with").text("name")
+            for job in workflow.jobs.values()
+            for step in job.every_step()
+            if step.uses == UPLOAD
+        }
+        self.downloads = {
+            job.id for job in workflow.jobs.values() if any(step.uses == DOWNLOAD for step in job.every_step())
+        }
+        #: Jobs whose scripts are looked at: those that judge how others ended.
+        self.judging = {
+            job.id
+            for job in workflow.jobs.values()
+            if job.id == gate
+            or any(scenarios.JUDGES.search(text) for _, text in scenarios.texts(job.node.get("steps")))
+            or any(GATES.search(step.script) for step in job.every_step())
+        }
+
+        self._reads_needs: dict[Step, bool] = {}
+
+    def reads_needs(self, step: Step) -> bool:
+        """Return whether a step looks at other jobs."""
+        if step not in self._reads_needs:
+            self._reads_needs[step] = any(_NEEDS.search(text) for _, text in scenarios.texts(step.node))
+        return self._reads_needs[step]
+
+    def shift(self, job: Job, contexts: dict[str, Any], free: Mapping[str, Any], visible: list[Uploaded]) -> Shift:
+        """Return one job of a matrix, ready to work."""
+        return Shift(self, job, contexts, free, visible)
+
+
+class Shift:
+    """One job of a matrix at work.
+
+    Args:
+        crew: The workflow's.
+        job: The job.
+        contexts: As its steps see them.
+        free: Outputs of steps that are not modelled.
+        visible: Artifacts of the jobs that it needs, in order.
+    """
+
+    def __init__(
+        self, crew: Crew, job: Job, contexts: dict[str, Any], free: Mapping[str, Any], visible: list[Uploaded]
+    ) -> None:
+        self.crew = crew
+        self.job = job
+        self.contexts = contexts
+        self.free = free
+        self.visible = visible
+        self.session_faults: dict[str, Kind] = {}
+        self.failing: set[int] = set()
+        self.downloaded: list[Left] = []
+        self.ran: list[Left] = []
+        self.uploads: list[Uploaded] = []
+        self.swallowed: list[int] = []
+        self.skipped: list[int] = []
+        self.judged: Judged | None = None
+        self.not_modelled: dict[str, str] = {}
+        self.step_outputs: dict[str, Any] = {}
+
+    def work(self) -> bool:
+        """Run the steps; return whether the job succeeds."""
+        steps: dict[str, Any] = {}
+        self.contexts["steps"] = steps
+        well = True
+        for number, step in enumerate(self.job.steps):
+            outcome = self._step(step, self.contexts, steps, well=well, breaks=number in self.failing)
+            if outcome == SKIPPED:
+                self.skipped.append(number)
+            elif outcome == FAILURE and flag(step.node.get("continue-on-error"), self.contexts):
+                self.swallowed.append(number)
+            elif outcome == FAILURE:
+                well = False
+        return well
+
+    def outputs(self, job: Job) -> Iterator[tuple[str, Value]]:
+        """Yield what the job hands to those that need it."""
+        for name, text in job.node.node("outputs").items():
+            try:
+                value = expressions.to_string(expressions.interpolate(str(text), self.contexts))
+            except ConfigurationError:
+                value = ""
+            yield name, value
+
+    def _step(
+        self, step: Step, contexts: dict[str, Any], steps: dict[str, Any], *, well: bool, breaks: bool = False
+    ) -> str:
+        """Run a step if its condition holds; return and note its outcome."""
+        self.step_outputs = {}
+        try:
+            if not _holds(step, contexts, well=well):
+                outcome = SKIPPED
+            else:
+                outcome = SUCCESS if not breaks and self._does(step, contexts) else FAILURE
+        except ConfigurationError:
+            outcome = FAILURE
+        if name := step.id:
+            outputs = (self.step_outputs or self.free.get(name, {})) if outcome == SUCCESS else {}
+            tolerated = outcome == FAILURE and flag(step.node.get("continue-on-error"), contexts)
+            steps[name] = {"outcome": outcome, "conclusion": SUCCESS if tolerated else outcome, "outputs": outputs}
+        return outcome
+
+    def _does(self, step: Step, contexts: dict[str, Any]) -> bool:
+        """Return whether a step that runs succeeds."""
+        node = step.node
+        if step.action:
+            return self._composite(step, contexts, step.action)
+        script = step.script
+        looked_at = (
+            _OURS.search(script)
+            or (self.job.id in self.crew.judging and _DECIDES.search(script))
+            or (_OF_STEPS.search(step.condition) and _ENDS.search(script))
+        )
+        if "run" in node and not looked_at:
+            self._take_on_trust(step, "runs a script that is not modelled")
+            return True
+        if "env" in node:
+            contexts = {**contexts, "env": environment(contexts, contexts["env"], node.node("env"))}
+        if "run" in node:
+            return self._script(step, expressions.to_string(expressions.interpolate(script, contexts)), contexts)
+        work = {UPLOAD: self._upload, DOWNLOAD: self._download, ALLS_GREEN: self._alls_green}.get(step.uses)
+        if work:
+            return work(_filled(node.node("with"), contexts))
+        self._take_on_trust(step, "uses an action that is not modelled")
+        return True
+
+    def _take_on_trust(self, step: Step, why: str) -> None:
+        """Note a step that is taken to succeed; a reason is only given for one that looks at other jobs."""
+        self.not_modelled[step.label] = why if self.crew.reads_needs(step) else ""
+
+    def _composite(self, step: Step, contexts: dict[str, Any], action: Action) -> bool:
+        """Run a local action: its steps see its inputs and each other."""
+        node = action.node
+        given = _filled(step.node.node("with"), contexts)
+        inputs = {
+            name: given[name]
+            if name in given
+            else expressions.interpolate(node.node("inputs").node(name).text("default"), contexts)
+            for name in node.node("inputs")
+        }
+        steps: dict[str, Any] = {}
+        inner = {**contexts, "inputs": inputs, "steps": steps}
+        if step.node.node("env"):
+            inner["env"] = environment(contexts, contexts["env"], step.node.node("env"))
+        well = True
+        for one in action.steps:
+            failed = self._step(one, inner, steps, well=well) == FAILURE
+            well = well and not (failed and not flag(one.node.get("continue-on-error"), inner))
+        self.step_outputs = {
+            name: expressions.interpolate(node.node("outputs").node(name).text("value"), inner)
+            for name in node.node("outputs")
+        }
+        return well
+
+    def _upload(self, given: dict[str, str]) -> bool:
+        """Keep the records of this job. Without any, there is nothing to find but what others would put there."""
+        lost = {session for session, kind in self.session_faults.items() if kind is Kind.RECORD_LOST}
+        records = tuple(left for left in self.ran if left.session not in lost)
+        if self.crew.facts and not self.ran and given.get("if-no-files-found") == "error":
+            return False
+        if records or not self.crew.facts:
+            name = given.get("name") or "artifact"
+            self.uploads.append(Uploaded(name, given.get("overwrite") == "true", records))
+        return True
+
+    def _download(self, given: dict[str, str]) -> bool:
+        """Fetch by name, which must exist, by pattern, or everything."""
+        if "artifact-ids" in given or "run-id" in given:
+            return True
+        there = by_name([*self.visible, *self.uploads])
+        name = given.get("name")
+        if name:
+            found = [there[name]] if name in there else []
+        else:
+            pattern = given.get("pattern") or "*"
+            found = [upload for one, upload in there.items() if globs.matches(pattern, one)]
+        self.downloaded.extend(left for upload in found for left in upload.records)
+        return bool(found) or name not in self.crew.fixed_names
+
+    def _alls_green(self, given: dict[str, str]) -> bool:
+        """Judge as the action's own `normalize_needed_jobs_status.py` does."""
+        try:
+            needed = json.loads(given.get("jobs", "")) or {}
+            results = {name: job["result"] for name, job in needed.items()}
+            may_fail, may_skip = _names(given.get("allowed-failures")), _names(given.get("allowed-skips"))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self.judged = Judged(problems=("alls-green can't read its inputs: `jobs` has to be toJSON(needs)",))
+            return False
+        wrong = [
+            f"{name} ended as {result}"
+            for name, result in results.items()
+            if result != SUCCESS
+            and not (name in may_skip and result == SKIPPED)
+            and not (name in may_fail and name not in may_skip)
+        ]
+        problems = tuple(wrong) if results else ("alls-green was given no jobs",)
+        self.judged = Judged(allowed=tuple(may_skip), problems=problems)
+        return not problems
+
+    def _script(self, step: Step, text: str, contexts: dict[str, Any]) -> bool:
+        kind = step.node.text("shell") or self._default_shell()
+        if kind not in _POSIX_SHELLS:
+            self._take_on_trust(step, f"is a script for {kind}")
+            return True
+        known = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": str(contexts["github"]["event_name"])}
+        try:
+            status, passed_over = shell.run(text, {**known, **contexts["env"]}, self._command, pipefail=kind == "bash")
+        except shell.NotModelled as reason:
+            status, passed_over = 0, (str(reason),)
+        if passed_over:
+            self._take_on_trust(step, f"runs a script that {passed_over[0]}")
+        return status == 0
+
+    def _default_shell(self) -> str:
+        nodes = (self.job.node, self.crew.workflow.node)
+        named = next((found for node in nodes if (found := node.node("defaults").node("run").text("shell"))), "")
+        return named or ("pwsh" if self.contexts["runner"]["os"] == "Windows" else "")
+
+    def _command(self, words: Sequence[str], _given: str) -> int:
+        facts = self.crew.facts
+        name = PurePosixPath(words[0]).name
+        rest = list(words[1:])
+        if facts and name == "isonox" and rest[:1] == ["plan"] and "--github" in rest:
+            self.step_outputs = facts.outputs
+            return 0
+        if facts and name == "isonox" and rest[:1] == ["gate"] and "--results" in rest[:-1]:
+            problems = facts.problems(tuple(self.downloaded), rest[rest.index("--results") + 1])
+            self.judged = Judged(problems=problems)
+            return int(bool(problems))
+        while name in ("uvx", "uv", "python", "python3") and "nox" in rest:
+            name, rest = "nox", rest[rest.index("nox") + 1 :]
+        if facts and name == "nox" and (sessions := _sessions(rest)):
+            return int(any(self._nox(sessions, alone="--no-dependencies" in rest)))
+        raise shell.NotModelled(f"runs {name}")
+
+    def _nox(self, sessions: list[str], *, alone: bool) -> list[bool]:
+        """Run sessions, and what they require unless they run alone; return for each whether it is red."""
+        facts = self.crew.facts
+        pending, names = list(reversed(sessions)), dict[str, None]()
+        while pending:
+            name = pending.pop()
+            if name not in names:
+                names[name] = None
+                pending.extend([] if alone or not facts else facts.requires.get(name, ()))
+        found = [Left(name, self.session_faults.get(name, Kind.PASSES)) for name in names]
+        self.ran.extend(found)
+        return [left.kind in RED for left in found]
+
+
+def _status(*, well: bool) -> dict[str, Callable[..., Value]]:
+    return {
+        "success": lambda *_: well,
+        "failure": lambda *_: not well,
+        "always": lambda: True,
+        "cancelled": lambda: False,
+        "hashFiles": lambda *_: "0" * 64,
+    }
+
+
+_WELL, _BADLY = _status(well=True), _status(well=False)
+
+
+def _holds(step: Step, contexts: dict[str, Any], *, well: bool) -> bool:
+    """Return whether a step runs. Here the status functions speak of the job's steps, not of its needs."""
+    text = step.condition
+    if not well and not expressions.has_status_function(text):
+        return False
+    return expressions.condition(text, contexts, _WELL if well else _BADLY)
+
+
+def flag(value: Any, contexts: Mapping[str, Value]) -> bool:
+    """Return a boolean entry that may be an expression; one that can't be evaluated is false."""
+    if not isinstance(value, str):
+        return bool(value)
+    try:
+        return expressions.truthy(expressions.interpolate(value, contexts)) if "${{" in value else value == "true"
+    except ConfigurationError:
+        return False
+
+
+def environment(contexts: dict[str, Any], outer: Mapping[str, str], *nodes: Node) -> dict[str, str]:
+    """Return variables, each text filled in; a later mapping overrules an earlier one.
+
+    Raises:
+        ConfigurationError: An expression can't be evaluated.
+    """
+    found = dict(outer)
+    for node in nodes:
+        seen = {**contexts, "env": dict(found)}
+        found |= {name: expressions.to_string(_value(text, seen)) for name, text in node.items()}
+    return found
+
+
+def _value(value: Any, contexts: dict[str, Any]) -> Value:
+    filled: Value = value
+    if isinstance(value, str) and "${{" in value:
+        filled = expressions.interpolate(value, contexts, _WELL)
+    return filled
+
+
+def _filled(node: Node, contexts: dict[str, Any]) -> dict[str, str]:
+    return {name: expressions.to_string(_value(value, contexts)) for name, value in node.items()}
+
+
+def by_name(uploads: Iterable[Uploaded]) -> dict[str, Uploaded]:
+    """Return what is kept under each name: the later upload, if it overwrites."""
+    found: dict[str, Uploaded] = {}
+    for upload in uploads:
+        if upload.overwrites or upload.name not in found:
+            found[upload.name] = upload
+    return found
+
+
+def _names(text: str | None) -> list[str]:
+    """Read a list as alls-green does: JSON, or parted by commas."""
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        found = [part.strip() for part in (text or "").split(",")]
+    return [one for one in found if one]
+
+
+def _sessions(words: list[str]) -> list[str]:
+    """Return what follows `-s` on nox's command line."""
+    at = next((at for at, word in enumerate(words) if word in ("-s", "-e", "--session", "--sessions")), None)
+    if at is None:
+        return []
+    rest = words[at + 1 :]
+    end = next((end for end, word in enumerate(rest) if word.startswith("-")), len(rest))
+    return [word for word in rest[:end] if word]

@@ -1,0 +1,44 @@
+"""What a run on GitHub tells about itself, by environment variables and the event's file.
+
+Source: https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def without_secrets(environ: Mapping[str, str]) -> str:
+    """Return why GitHub gives this run no secrets; empty where it does, or where this is not GitHub.
+
+    Source: https://docs.github.com/en/actions/how-tos/write-workflows/choose-what-workflows-do/use-secrets
+    """
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return ""
+    if environ.get("GITHUB_ACTOR") == "dependabot[bot]":
+        return "GitHub gives Dependabot no secrets"
+    pull_request = _event(environ).get("pull_request")
+    if not isinstance(pull_request, dict):
+        return ""
+    head, base = (_repository(pull_request, side) for side in ("head", "base"))
+    return "GitHub gives pull requests from forks no secrets" if head != base else ""
+
+
+def _event(environ: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        event = json.loads(Path(environ.get("GITHUB_EVENT_PATH", "")).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _repository(pull_request: dict[str, Any], side: str) -> str | None:
+    """Return the full name of a side's repository; that of a fork that was deleted is None."""
+    repository = (pull_request.get(side) or {}).get("repo") or {}
+    name = repository.get("full_name")
+    return str(name) if name else None

@@ -1,0 +1,122 @@
+"""`isonox gate`: the last job of the workflow, and the only one that branch protection has to require."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from isonox.errors import ExitCode, StateError, UsageError
+from isonox.github.gate import judge
+from isonox.github.jobs import carriers
+from isonox.model.events import RunEnded
+from isonox.model.plan import Selection
+from isonox.model.record import Record
+from isonox.model.verdict import Verdict
+from isonox.report import summary
+from isonox.report.annotations import annotation_lines
+from isonox.report.document import run_document
+from isonox.sessions.hook import RUN_VARIABLE
+from isonox.sessions.run_directory import RunDirectory
+from isonox.system import clock, files, git, terminal
+from isonox.verbs.checkout import Checkout
+from isonox.verbs.declaration import Help, Json
+
+
+def gate(
+    *,
+    run: Annotated[str | None, Help(f"the run's folder (default: ${RUN_VARIABLE})", "r", "DIR")] = None,
+    results: Annotated[str, Help("how the workflow jobs ended: JOB=RESULT, separated by spaces", metavar="TEXT")] = "",
+    json: Json = False,
+) -> ExitCode:
+    """Judge a run on GitHub: green only if every planned job passed, was cached, or was waived.
+
+    It makes the plan anew and compares it with the records that the jobs left. On GitHub it also writes the job
+    summary and annotations.
+    """
+    ended_as = _results(results)
+    checkout = Checkout.here()
+    directory = _directory(checkout.root, run)
+    plan = checkout.plan(Selection())
+    records, unread = directory.readable_records()
+    if not directory.path.is_dir():
+        unread = (f"there is no folder {directory.path}: no record arrived",)
+    now = clock.timestamp(clock.now())
+    judgement = judge(plan, records, ended_as, carriers(plan), run=directory.id, now=now)
+    ended = RunEnded(
+        plan=plan,
+        records=judgement.records,
+        seconds=_wall_seconds(judgement.records),
+        interrupted=False,
+        directory=directory.path,
+        problems=(*unread, *judgement.problems),
+    )
+    if json:
+        terminal.write_data(run_document(ended).decode())
+    else:
+        with terminal.reader_may_leave():
+            summary.write(ended, terminal.stdout())
+    _tell_github(ended, checkout.root)
+    for problem in ended.problems:
+        sys.stderr.write(f"error: {problem}\n")
+    return ended.exit_code
+
+
+def _results(text: str) -> dict[str, str]:
+    """Read `JOB=RESULT` pairs.
+
+    Raises:
+        UsageError: One is none, or a job has two.
+    """
+    found: dict[str, str] = {}
+    for pair in text.split():
+        job, equals, result = pair.partition("=")
+        if not (job and equals and result):
+            raise UsageError(f"--results: {pair!r} is not JOB=RESULT", hint="for each job: JOB=${{ needs.JOB.result }}")
+        if job in found:
+            raise UsageError(f"--results: {job!r} has more than one result")
+        found[job] = result
+    return found
+
+
+def _directory(root: Path, given: str | None) -> RunDirectory:
+    """Return the run to judge.
+
+    Raises:
+        UsageError: None is given, or there is none.
+    """
+    path = Path(given).absolute() if given else root / os.environ.get(RUN_VARIABLE, "")
+    if path == root:
+        raise UsageError(
+            "there is no run to judge", hint=f"name its folder: --run DIR, or {RUN_VARIABLE}, relative to {root}"
+        )
+    return RunDirectory(path)
+
+
+def _wall_seconds(records: Iterable[Record]) -> float:
+    """Return the time from the first start to the last end; jobs that did not run in this run do not count."""
+    begins, ends = [], []
+    for record in records:
+        if record.seconds > 0 and record.verdict is not Verdict.CACHED:
+            with contextlib.suppress(ValueError):  # no time: whoever wrote it was not isonox
+                begins.append(datetime.fromisoformat(record.started).timestamp())
+                ends.append(begins[-1] + record.seconds)
+    return max(ends, default=0.0) - min(begins, default=0.0)
+
+
+def _tell_github(ended: RunEnded, root: Path) -> None:
+    """Write the job summary and the annotations, as far as GitHub is there to read them."""
+    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            files.append(Path(page), summary.markdown(ended))
+        except StateError as error:
+            sys.stderr.write(f"warning: there is no job summary: {error}\n")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        folder = root.relative_to(git.find_root(root)).as_posix()
+        # Runners look for commands in standard error too, and standard output is the document's.
+        for line in annotation_lines(ended.records, folder=folder):
+            sys.stderr.write(f"{line}\n")

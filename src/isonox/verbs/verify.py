@@ -1,0 +1,162 @@
+"""`isonox verify`: is the gate of a workflow right, whatever goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from isonox.errors import ConfigurationError, ExitCode, GitError
+from isonox.github import causes, hardening, pins, workflow_file
+from isonox.github.finding import Finding
+from isonox.github.proof import CounterExample, Proof, prove
+from isonox.github.workflow_file import Workflow
+from isonox.model.plan import Selection
+from isonox.system import clock, git, terminal
+from isonox.verbs.checkout import Checkout
+from isonox.verbs.declaration import Argument, Help, Json
+from isonox.workspace import generated
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about one workflow.
+
+    Attributes:
+        proved: Whether the gate is right in every case that was tried.
+        hardening: What else should be otherwise in the file.
+        seconds: How long it took.
+    """
+
+    proved: bool
+    proof: Proof
+    hardening: tuple[Finding, ...]
+    seconds: float
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """The document of `isonox verify --json`."""
+
+    version: int = 1
+    workflows: tuple[Verified, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether there is nothing to mend."""
+        return all(one.proved and not one.hardening for one in self.workflows)
+
+
+def verify(
+    file: Annotated[
+        str | None, Argument("a workflow (default: those that isonox wrote for this noxfile)", "FILE")
+    ] = None,
+    *,
+    gate: Annotated[str | None, Help("the job that is the required check (default: looked for)", metavar="JOB")] = None,
+    only_gate: Annotated[bool, Help("leave out what else should be otherwise in the file")] = False,
+    json: Json = False,
+) -> ExitCode:
+    """Prove the gate: for every fault of every job, it is green exactly when every planned job is.
+
+    The committed workflow is run in the mind, as GitHub would, with everything that can happen to a job, one and two
+    at a time. Works on workflows that were written by hand, too: there every job is to succeed that an event starts.
+    Exits 1 when the gate is wrong in a case, when that can't be told, or when something else should be otherwise.
+    """
+    found = [_verified(path, gate, only_gate=only_gate) for path in _paths(file)]
+    document = Verification(workflows=tuple(found))
+    if json:
+        terminal.write_data(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    else:
+        terminal.write_data("\n".join(line for one in found for line in _show(one)))
+    return ExitCode.OK if document.good else ExitCode.JOB_FAILED
+
+
+def _paths(file: str | None) -> list[Path]:
+    """Return the workflow that was named, or those with a gate that isonox wrote.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if file is not None:
+        return [Path(file)]
+    root = Checkout.here().root
+    found = [path for path in generated.workflows(root) if _has_gate(workflow_file.load(path, git.find_root(root)))]
+    if not found:
+        raise ConfigurationError(
+            f"there is no workflow with a gate that isonox wrote for {root}",
+            hint="isonox workflows writes it; to look at another: isonox verify FILE",
+        )
+    return found
+
+
+def _has_gate(workflow: Workflow) -> bool:
+    return any(causes.runs_gate(job) for job in workflow.jobs.values())
+
+
+def _verified(path: Path, gate: str | None, *, only_gate: bool) -> Verified:
+    started = clock.monotonic()
+    top = _top(path)
+    workflow = workflow_file.load(path, top)
+    plan = Checkout.here().plan(Selection()) if _has_gate(workflow) else None
+    proof = prove(workflow, plan, gate=gate)
+    known = {} if only_gate else {action: (pin.version, pin.commit) for action, pin in pins.load(top).items()}
+    return Verified(
+        proved=proof.proved,
+        proof=proof,
+        hardening=() if only_gate else tuple(hardening.findings(workflow, known)),
+        seconds=round(clock.monotonic() - started, 3),
+    )
+
+
+def _top(path: Path) -> Path:
+    """Return the repository's top folder: git's, or the one that GitHub's folders tell."""
+    folder = path.resolve().parent
+    try:
+        return git.find_root(folder)
+    except (GitError, OSError):
+        return folder.parents[1] if folder.parts[-2:] == (".github", "workflows") else folder
+
+
+def _show(one: Verified) -> Iterator[str]:
+    proof = one.proof
+    yield f"{proof.file}: tried for"
+    yield from (f"  {event}" for event in proof.events)
+    for number, example in enumerate(proof.counter_examples, 1):
+        yield ""
+        yield from _show_example(number, example)
+    if (more := proof.causes - len(proof.counter_examples)) > 0:
+        yield f"\nand {more} more"
+    for heading, findings in (("The gate:", proof.findings), ("The file:", one.hardening)):
+        if findings:
+            yield f"\n{heading}"
+            yield from (f"  {finding}" for finding in findings)
+    yield ""
+    yield from (f"not proved: {reason}" for reason in proof.unproved)
+    yield from (f"note: {note}" for note in proof.notes)
+    yield _verdict(one)
+
+
+def _show_example(number: int, example: CounterExample) -> Iterator[str]:
+    cause = example.cause
+    yield f"{number}. {cause.file}:{cause.line}: {cause.what}{f': {cause.why}' if cause.why else ''}"
+    yield f"   event:      {example.event}"
+    yield f"   then:       {', and '.join(example.faults) or 'all goes well'}"
+    yield f"   GitHub:     {', '.join(f'{job} {result}' for job, result in example.jobs.items())}"
+    yield f"   the gate:   {example.gate}{f': {example.says[0]}' if example.says else ''}"
+    yield f"   it should:  be {example.should if example.should != example.gate else 'green'}: {example.because}"
+    if cause.fix:
+        yield f"   fix:        {cause.fix}"
+
+
+def _verdict(one: Verified) -> str:
+    proof = one.proof
+    cases = f"{sum(proof.cases.values()):,} cases in {one.seconds:.1f} s"
+    if one.proved:
+        how = "passed, was cached or waived" if proof.shape == "isonox" else "succeeded"
+        return f"proved: the gate is green exactly when every one of {proof.jobs} jobs {how}: {cases}"
+    wrong = [
+        f"{count} {what}{'' if count == 1 else 's'}"
+        for count, what in ((proof.causes, "counter-example"), (len(proof.findings), "finding"))
+        if count
+    ]
+    return f"not proved: {', '.join(wrong) or 'its outcome is not certain'}: {cases}"

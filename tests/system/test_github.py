@@ -1,0 +1,48 @@
+"""Whom GitHub gives no secrets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from isonox.system import github
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORK = "GitHub gives pull requests from forks no secrets"
+
+
+def pull_request(head: str | None, base: str = "team/shop") -> dict[str, Any]:
+    """Return the part of a pull request's event that names the repositories; a fork that was deleted has none."""
+    repository = {"full_name": head} if head else None
+    return {"pull_request": {"head": {"repo": repository}, "base": {"repo": {"full_name": base}}}}
+
+
+@pytest.mark.parametrize(
+    ("event", "actor", "expected"),
+    [
+        (pull_request("team/shop"), "somebody", ""),
+        (pull_request("somebody/shop"), "somebody", FORK),
+        (pull_request(None), "somebody", FORK),
+        (pull_request("team/shop"), "dependabot[bot]", "GitHub gives Dependabot no secrets"),
+        ({"ref": "refs/heads/main"}, "somebody", ""),
+        (["no event"], "somebody", ""),
+    ],
+)
+def test_forks_and_dependabot_get_no_secrets(tmp_path: Path, event: object, actor: str, expected: str) -> None:
+    """The event's file says which repository a pull request comes from."""
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(event), encoding="utf-8")
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_ACTOR": actor, "GITHUB_EVENT_PATH": str(path)}
+    assert expected == github.without_secrets(environ)
+    assert "" == github.without_secrets(environ | {"GITHUB_ACTIONS": ""})
+
+
+def test_an_event_that_is_missing_or_damaged_holds_nothing_back(tmp_path: Path) -> None:
+    """The session then fails by itself, if it has to."""
+    (tmp_path / "event.json").write_text("{", encoding="utf-8")
+    for path in (tmp_path / "event.json", tmp_path / "none.json"):
+        assert "" == github.without_secrets({"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path)})
