@@ -104,6 +104,7 @@ def run(repository: Path, workflow: str, scratch: Path) -> ActRun:
     for artifact in sorted(artifacts.iterdir()):
         shutil.copytree(artifact, folder, dirs_exist_ok=True)
     output = done.stdout.decode(errors="replace")
+    (scratch / "act.log").write_text(output, encoding="utf-8")
     prefix = re.escape(re.findall(r"^name: (.*)$", text, re.MULTILINE)[0])
     # Jobs of a matrix get a number, but for a single one.
     ends = re.findall(rf"^\[{prefix}/(.+?)(?:-\d+)?\s*\] 🏁  Job (succeeded|failed)$", output, re.MULTILINE)

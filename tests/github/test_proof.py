@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from tests.github.conftest import job, plan_of, setting_of
 
-from isonox.errors import UsageError
-from isonox.github import files, proof, workflow_file
+from isonox.errors import ConfigurationErrors, UsageError
+from isonox.github import files, gate, proof, workflow_file
+from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -537,6 +538,37 @@ def test_a_gate_that_is_not_clear_has_to_be_named(prove: Prove, text: str, asked
         prove(text, gate=asked)
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "because"),
+    [
+        ("_other_commit", lambda *_: "", "leaves a record of another commit"),
+        ("_absence", lambda *_: (Verdict.PASSED, ""), "passes, but its record gets lost"),
+    ],
+)
+def test_a_broken_gate_is_refuted(
+    prove: Prove, monkeypatch: pytest.MonkeyPatch, name: str, broken: Callable[..., object], because: str
+) -> None:
+    """What should be is not taken from the gate's own code."""
+    monkeypatch.setattr(gate, name, broken)
+    made = generated(STATIC)
+
+    found = prove(made[CI], made, plan=STATIC)
+
+    assert ("green", "red") == (found.counter_examples[0].gate, found.counter_examples[0].should)
+    assert any(because in one.because for one in found.counter_examples)
+
+
+def test_expressions_that_github_would_refuse_are_errors(prove: Prove) -> None:
+    """All at once, with their places."""
+    text = (BY_HAND + CONTAINS).replace("run: pytest", "run: ${{ x. }}").replace("if: always()", "if: always(")
+
+    with pytest.raises(ConfigurationErrors) as caught:
+        prove(text)
+
+    assert 2 == len(caught.value.problems)
+    assert caught.value.problems[0].startswith(f"{CI}:20: unexpected")
 
 
 def test_only_one_counter_example_per_cause_is_kept(prove: Prove) -> None:

@@ -45,6 +45,7 @@ SCRIPTS = [
     "[ -z $EMPTY ]",
     '[ -n "$EMPTY" ]',
     "[ $A ]",
+    "[ $EMPTY ]",
     'test "$A" = success',
     "test ${A} = suc${EMPTY}cess",
     'if [ "$A" = success ]; then\n  echo good\nelse\n  exit 1\nfi',

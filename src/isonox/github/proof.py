@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from isonox.errors import ConfigurationErrors
 from isonox.github import causes, scenarios, triggers
 from isonox.github.faults import BENIGN, OF_JOBS, OF_SESSIONS, Facts, Fault, Kind
 from isonox.github.finding import Finding
@@ -110,7 +111,10 @@ def prove(workflow: Workflow, plan: Plan | None, *, gate: str | None = None) -> 
 
     Raises:
         UsageError: No job can be told to be the gate.
+        ConfigurationErrors: There are expressions that GitHub would refuse.
     """
+    if problems := list(scenarios.wrong_expressions(workflow.node.node("jobs"))):
+        raise ConfigurationErrors(problems)
     name, why = causes.find_gate(workflow, gate)
     return _Prover(workflow, name, Facts(plan) if plan else None).prove(why)
 

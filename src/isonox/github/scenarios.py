@@ -13,6 +13,7 @@ from itertools import chain, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isonox.github import expressions, values
+from isonox.github.expressions import ExpressionError
 from isonox.github.workflow_file import Node
 
 if TYPE_CHECKING:
@@ -128,6 +129,22 @@ def expressions_in(path: tuple[str, ...], text: str) -> tuple[Expression, ...]:
     if path[-1:] == ("if",) and not _NAMED & set(path) and "${{" not in text:
         return (expressions.parse(text),) if text.strip() else ()
     return expressions.parts(text) if "${{" in text else ()
+
+
+def wrong_expressions(value: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield a message with its place for each expression in a file's data that GitHub would refuse."""
+    if isinstance(value, list):
+        for entry in value:
+            yield from wrong_expressions(entry, path)
+    for key, entry in value.items() if isinstance(value, Node) else ():
+        if isinstance(entry, str):
+            try:
+                expressions_in((*path, key), entry)
+            except ExpressionError as error:
+                file, line = value.at(key)
+                yield f"{file}:{line}: {error}"
+        else:
+            yield from wrong_expressions(entry, (*path, key))
 
 
 def reads(workflow: Workflow) -> tuple[str, ...]:

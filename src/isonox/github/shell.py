@@ -210,10 +210,12 @@ def _test(test: Sequence[str]) -> int:
             return int((left == right) != (operator in _EQUAL))
         case [operator, _] if operator in _EQUAL | _UNEQUAL:
             return 2
-        case ["-n", text] | [text] if text not in ("-n", "-z"):
+        case ["-n", text] | [text]:
             return int(not text)
         case ["-z", text]:
             return int(bool(text))
+        case []:
+            return 1
     raise NotModelled(f"tests {' '.join(test)}")
 
 

@@ -1,0 +1,167 @@
+"""`isonox verify` from the command line: on what isonox wrote, and on files of others."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.github.conftest import setting_of
+
+from isonox.cli import main
+from isonox.github import files
+from isonox.model.plan import Selection
+from isonox.verbs.checkout import Checkout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import MakeRepository, Repository
+
+CI = ".github/workflows/ci.yml"
+NOXFILE = """
+import nox
+
+@nox.session(python=False)
+def lint(session):
+    '''Look.'''
+
+@nox.session(python=False, requires=["lint"])
+def tests(session):
+    '''Try.'''
+"""
+BY_HAND = """\
+on: pull_request
+concurrency: ci
+jobs:
+  lint:
+    runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    steps: [{run: ruff check}]
+  gate:
+    if: always()
+    needs: lint
+    runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    steps: [{run: exit 1, if: needs.lint.result != 'success'}]
+"""
+
+
+@pytest.fixture
+def written(repository: MakeRepository, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A repository with the workflows that isonox writes for it, and the current folder."""
+    repo = repository({"noxfile.py": NOXFILE})
+    monkeypatch.chdir(repo.path)
+    plan = Checkout.here().plan(Selection())
+    repo.write(files.generate(plan, setting_of(plan), codeql=True))
+    return repo
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workflow that somebody wrote, in a folder that is no repository."""
+    path = tmp_path / CI
+    path.parent.mkdir(parents=True)
+    path.write_text(BY_HAND, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+@pytest.mark.usefixtures("written")
+def test_what_isonox_wrote_is_proved(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an argument; other workflows beside it have no gate, and are left alone."""
+    code = main(["verify"])
+
+    *_, last = capsys.readouterr().out.splitlines()
+    assert 0 == code
+    assert last.startswith("proved: the gate is green exactly when every one of 2 jobs passed, was cached or waived: ")
+    assert last.endswith(" s")
+
+
+def test_a_mistake_is_shown_with_its_place_and_story(written: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    """What happens, what GitHub does, what the gate says, what it should, and where the cause is."""
+    path = written.path / CI
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("]\n    if: always()", "]\n    if: ${{ !cancelled() }}"), encoding="utf-8")
+
+    code = main(["verify"])
+
+    out = capsys.readouterr().out
+    line = text[: text.index("]\n    if: always()")].count("\n") + 2
+    assert 1 == code
+    assert f"1. {CI}:{line}: `if: ${{{{ !cancelled() }}}}` of the gate: the gate gets skipped" in out
+    assert "then:       job 'lint' runs when the run is cancelled" in out
+    assert "GitHub:     lint cancelled, tests skipped, gate skipped" in out
+    assert "the gate:   green" in out
+    assert "it should:  be red: no job ran 'lint'" in out
+    assert "fix:        if: always()" in out
+    assert out.splitlines()[-1].startswith("not proved: 1 counter-example: ")
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_workflow_of_others_needs_no_noxfile(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor a repository."""
+    assert 0 == main(["verify", CI])
+    assert "every one of 1 jobs succeeded" in capsys.readouterr().out
+
+
+def test_what_else_should_be_otherwise_counts_unless_only_the_gate_is_asked_for(
+    by_hand: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The gate is proved; the file is not as it should be."""
+    by_hand.write_text(BY_HAND.replace("    timeout-minutes: 5\n", "", 1), encoding="utf-8")
+
+    assert 1 == main(["verify", CI])
+    assert f"{CI}:5: job 'lint' has no `timeout-minutes`" in capsys.readouterr().out
+    assert 0 == main(["verify", CI, "--only-gate"])
+    assert "timeout-minutes" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_the_document_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """Versioned JSON."""
+    assert 0 == main(["verify", CI, "--json"])
+
+    document = json.loads(capsys.readouterr().out)
+    assert 1 == document["version"]
+    (one,) = document["workflows"]
+    assert one["proved"]
+    assert ("hand-written", "gate", 1) == (one["proof"]["shape"], one["proof"]["gate"], one["proof"]["jobs"])
+    assert {"no fault": 1, "one fault": 6} == one["proof"]["cases"]
+    assert [] == one["hardening"]
+
+
+def test_a_gate_that_is_not_found_has_to_be_named(by_hand: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, and how to name it."""
+    by_hand.write_text(
+        BY_HAND.replace("  gate:", "  last:").replace("needs.lint.result", "github.sha"), encoding="utf-8"
+    )
+
+    assert 2 == main(["verify", CI])
+    assert "--gate JOB" in capsys.readouterr().err
+    assert 1 == main(["verify", CI, "--gate", "last"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "can't read"), ("a: [", f"{CI}:1: "), ("on: push\n", "there are no `jobs`")],
+    ids=["missing", "no YAML", "no workflow"],
+)
+def test_a_file_that_can_not_be_read_is_an_error(
+    by_hand: Path, capsys: pytest.CaptureFixture[str], content: str | None, message: str
+) -> None:
+    """Exit 2, with the place."""
+    by_hand.unlink() if content is None else by_hand.write_text(content, encoding="utf-8")
+
+    assert 2 == main(["verify", CI])
+    assert message in capsys.readouterr().err
+
+
+def test_without_workflows_the_error_says_how_to_get_them(
+    repository: MakeRepository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2."""
+    monkeypatch.chdir(repository({"noxfile.py": NOXFILE}).path)
+
+    assert 2 == main(["verify"])
+    assert "hint: isonox workflows writes it" in capsys.readouterr().err
