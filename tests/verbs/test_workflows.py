@@ -13,6 +13,9 @@ from tests.conftest import WORKSPACES
 
 from isonox import cli
 from isonox.github import pins
+from isonox.github.jobs import SET_UP_SECONDS
+from isonox.planning.build import PRIOR_SECONDS
+from isonox.report import wording
 from isonox.sessions import project
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ DOCS = """
 @isonox.session
 def docs(session): ...
 """
-UV = '\n[[package]]\nname = "uv"\nversion = "0.9.11"\nsource = { registry = "https://pypi.org/simple" }\n'
+UV = '\n[[package]]\nname = "uv"\nversion = "0.9.11"\nsource = { registry = "https://index.example/simple" }\n'
 LOCK = (WORKSPACES / "tools" / "uv.lock").read_text(encoding="utf-8") + UV
 FILES = {"noxfile.py": NOXFILE, "uv.lock": LOCK, "Makefile": "", "bootstrap.sh": ""}
 
@@ -302,7 +305,9 @@ def test_the_plan_is_handed_to_github(made: Repository, isonox: Isonox, monkeypa
         {"name": f"tests-{one}", "sessions": f"tests-{one}", "python": one, "artifact": f"records.tests.{number}"}
         for number, one in enumerate(["3.12", "3.13"])
     ] == json.loads(matrices["tests"])["include"]
-    assert "3 sessions in 3 jobs: about 1m 45s, 3m 00s with cold caches, with a runner for each\n" == written.err
+    seconds = {state: 2 * set_up + 2 * PRIOR_SECONDS + set_up for state, set_up in SET_UP_SECONDS.items()}
+    warm, cold = (wording.span(seconds[state]) for state in ("warm", "cold"))
+    assert f"3 sessions in 3 jobs: about {warm}, {cold} with cold caches, with a runner for each\n" == written.err
 
     monkeypatch.setenv("GITHUB_OUTPUT", str(made.path))
     refused = isonox(made.path, "plan", "--github")
