@@ -6,7 +6,7 @@ ENV := .isonox/env
 STAMP := $(ENV)/.bootstrapped
 ISONOX := $(ENV)/bin/isonox
 
-.PHONY: help ci plan lint types test coverage security format docs build doctor hooks clean
+.PHONY: help ci plan lint types test coverage security format docs build doctor workflows verify hooks clean
 
 help:  ## list the short names
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -17,7 +17,7 @@ ci: $(STAMP)  ## run the whole pipeline, as CI does
 plan: $(STAMP)  ## show what `make ci` would run, and why
 	@$(ISONOX) plan $(ARGS)
 
-lint types test coverage security format docs build doctor: $(STAMP)
+lint types test coverage security format docs build doctor workflows verify: $(STAMP)
 	@$(ISONOX) $@ $(ARGS)
 
 lint:  ## check style, imports and layers
@@ -29,6 +29,8 @@ format:  ## fix formatting and import order
 docs:  ## build the documentation strictly
 build:  ## build sdist and wheel, install and import the wheel
 doctor:  ## say what here differs from CI
+workflows:  ## write the GitHub workflows
+verify:  ## prove the gate of the GitHub workflow
 
 hooks: $(STAMP)  ## install the git hooks
 	@$(ENV)/bin/pre-commit install

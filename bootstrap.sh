@@ -16,6 +16,7 @@ fail() {
 
 command -v "$python" >/dev/null 2>&1 ||
     fail "there is no '$python' on PATH" "install Python 3.11 or newer, or name one: make ci PYTHON=python3.12"
+"$python" -c '' || fail "'$python' does not run" "name another: make ci PYTHON=python3.12"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "'$python' is older than Python 3.11" "name a newer one: make ci PYTHON=python3.12"
 

@@ -138,7 +138,7 @@ Facts about the repository, in the root's `pyproject.toml`. All keys have defaul
 Everything that is wrong with it is reported at once, with file and key: an unknown key, a wrong type, a version that
 is no string.
 
-`runner` and `branches` are checked, but used by nothing in this version: they are for the generated workflows.
+`runner`, `branches`, `environment` and `codeql` are for the generated workflows.
 
 Where `pythons` is not given, the versions are those of the root's classifiers; without classifiers, those that
 `requires-python` allows, up to 3.{_newest_minor()}. Where the root is no project, all packages together decide.
@@ -264,7 +264,7 @@ def _session() -> str:
     return markdown.joined(
         "# Sessions",
         "What a noxfile declares with `isonox.session`, and what its function gets as `isonox.Session`.",
-        "`inputs`, `cache` and `permissions` are kept with the session, but used by nothing in this version.",
+        "`inputs` and `cache` are kept with the session, but used by nothing in this version.",
         "## isonox.session",
         _function("isonox.session", function),
         "## isonox.Session",

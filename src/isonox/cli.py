@@ -129,7 +129,7 @@ def _with_suggestion(parser: argparse.ArgumentParser, message: str) -> str:
         return f"unknown verb {match[1]!r}{did_you_mean(match[1], list(choices))}"
     if match := re.match(r"unrecognized arguments: (\S+)", message):
         flag = match[1].partition("=")[0]
-        known = [name for action in _all_actions(parser) for name in action.option_strings]
+        known = [name for action in _all_actions(parser) for name in action.option_strings if name != flag]
         return f"unknown argument {match[1]!r}{did_you_mean(flag, known)}"
     return message
 

@@ -43,7 +43,8 @@ def fake_python(folder: Path, script: str) -> str:
     ("script", "lock", "message", "hint"),
     [
         (None, "", "there is no 'nopython' on PATH", "install Python 3.11 or newer"),
-        ("exit 1", "", "is older than Python 3.11", "make ci PYTHON=python3.12"),
+        ("exit 1", "", "does not run", "make ci PYTHON=python3.12"),
+        ('[ -z "$2" ]', "", "is older than Python 3.11", "make ci PYTHON=python3.12"),
         ('[ "$1" = -m ] && exit 1; exit 0', "", "can't make a virtual environment", "python3-venv"),
         (
             VENV,

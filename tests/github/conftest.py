@@ -51,7 +51,7 @@ def setting_of(plan: Plan, facts: Mapping[str, Facts] | None = None, **changes: 
 #: What a shell, YAML or GitHub could take for something else than text.
 ODD = [
     "$(touch x)", "`touch x`", "$HOME", "'; rm -rf .; '", '"; exit 0; "', " a ", "a: b # c", "{{ github.token }}",
-    "-x", "&& no", "*", "~", "\\", "\\n", "%0A::error::x", "::set-output name=x::y", "é😀", "yes", "3.10",
+    "x -x", "&& no", "*", "~", "\\", "\\n", "%0A::error::x", "::set-output name=x::y", "é😀", "yes", "3.10",
 ]  # fmt: skip
 #: A pipeline of each kind.
 SMALL = plan_of(job("lint"), *(job(f"tests-{python}", "lint", python=python) for python in ("3.12", "3.13")))

@@ -22,6 +22,7 @@ from tests.github.conftest import ALONE, FACTS, LARGE, ODD, ODDLY, SMALL, genera
 
 from isonox.errors import ConfigurationError, ConfigurationErrors
 from isonox.github import build, jobs, pins
+from isonox.github.build import Setting
 from isonox.model.pipeline import Facts
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def test_caches_are_saved_on_the_default_branch_only() -> None:
             == step["with"]["save-cache"]
         )
         assert "0.13.9" == step["with"]["version"]
-        inputs = {"version", "enable-cache", "cache-python", "cache-dependency-glob", "cache-suffix", "save-cache"}
+        inputs = {"version", "enable-cache", "cache-dependency-glob", "cache-suffix", "save-cache"}
         assert inputs == set(step["with"])  # those of v10; actionlint does not know them
     assert "libs/api/uv.lock" == step["with"]["cache-dependency-glob"]
     assert "${{ github.job }}-libs-api" == step["with"]["cache-suffix"]
@@ -281,7 +282,7 @@ def test_only_runs_of_pull_requests_are_cancelled() -> None:
         for name, text in made.items():
             if "/workflows/" in name:
                 assert {
-                    "group": "${{ github.workflow }}-${{ github.event.pull_request.number || github.run_id }}",
+                    "group": "isonox-${{ github.workflow }}-${{ github.event.pull_request.number || github.run_id }}",
                     "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
                 } == parsed(text)["concurrency"]
     names = [parsed(text)["name"] for made in every(SMALL) for name, text in made.items() if "/workflows/" in name]
@@ -417,8 +418,8 @@ def test_ids_that_github_would_evaluate_are_refused() -> None:
         ({"secrets": ("GITHUB_KEY",)}, "GitHub allows no secret of the name 'GITHUB_KEY'"),
         ({"secrets": ("github_token",)}, "GitHub allows no secret of the name 'github_token'"),
         ({"secrets": ("X }}\n",)}, "GitHub allows no secret of the name 'X }}\\n'"),
-        ({"secrets": ("SESSION",)}, "'SESSION' is what the workflow's step calls the session's id"),
-        ({"secrets": ("SESSIONS",)}, "'SESSIONS' is what the workflow's step calls the session's id"),
+        ({"secrets": ("SESSION",)}, "'SESSION' means something else to the workflow's step"),
+        ({"secrets": ("SESSIONS",)}, "'SESSIONS' means something else to the workflow's step"),
     ],
 )
 def test_what_github_does_not_have_is_refused(facts: dict[str, Any], problem: str) -> None:
@@ -582,3 +583,14 @@ def matches(pattern: str, name: str) -> bool:
         return fnmatchcase(name, pattern)
     middle, _, after = rest.partition("}")
     return any(fnmatchcase(name, f"{before}{one}{after}") for one in middle.split(","))
+
+
+@pytest.mark.parametrize(("environment", "program"), [("declared", "nox"), ("inherited", "isonox-nox")])
+def test_plain_sessions_run_with_the_wrapper_too(environment: Any, program: str) -> None:
+    """A noxfile without a session of isonox's does not bring the wrapper along."""
+    plan = plan_of(job("lint"))
+    setting = Setting(
+        facts={"lint": Facts(environment=environment)}, pins=pins.shipped(), uv="0.13.9", pythons=("3.13",)
+    )
+    made = build.workflow(plan, setting)
+    assert f'.isonox/env/bin/{program} --no-dependencies -s "$SESSION"' == made.jobs[0].steps[1].run

@@ -73,7 +73,7 @@ permissions: {{}}
 
 # A new push to a pull request cancels its outdated run; nothing else is ever cancelled.
 concurrency:
-  group: ${{{{ github.workflow }}}}-${{{{ github.event.pull_request.number || github.run_id }}}}
+  group: isonox-${{{{ github.workflow }}}}-${{{{ github.event.pull_request.number || github.run_id }}}}
   cancel-in-progress: ${{{{ github.event_name == 'pull_request' }}}}
 
 env:

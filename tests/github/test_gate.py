@@ -46,7 +46,12 @@ def plan_of(*jobs: PlannedJob) -> Plan:
 
 def record(name: str, **facts: Any) -> Record:
     """The record of a job; without more, it passed."""
-    usual: dict[str, Any] = {"verdict": Verdict.PASSED, "commit": COMMIT, "started": "2026-11-21T10:45:00Z"}
+    usual: dict[str, Any] = {
+        "verdict": Verdict.PASSED,
+        "commit": COMMIT,
+        "posargs": ("-x",),
+        "started": "2026-11-21T10:45:00Z",
+    }
     return Record(isonox="1", run="r", job=name, stage=name.partition("-")[0], **{**usual, **facts})
 
 
@@ -183,6 +188,18 @@ def test_green_records_that_are_not_believed(facts: dict[str, Any], reason: str)
 
     assert {"docs": (Verdict.FAILED, reason)} == red(judgement)
     assert 3.0 == judgement.records[-1].seconds
+
+
+def test_a_record_of_other_arguments_does_not_count() -> None:
+    """Somebody has left work out: `nox -s tests -- -k one`."""
+    there = "it ran with other arguments than planned: -k one, not -x"
+    assert {"docs": (Verdict.MISSING, there)} == red(judged(PLAN, changed("docs", posargs=("-k", "one"))))
+
+
+def test_a_job_that_was_skipped_and_left_a_green_record_is_a_contradiction() -> None:
+    """The record of an earlier attempt is no record of this one."""
+    judgement = judged(PLAN, PASSED, docs="skipped")
+    assert ("workflow job 'docs' ended as skipped, although all of its jobs are green",) == judgement.problems
 
 
 def test_two_records_of_one_job_and_records_of_others_are_problems() -> None:

@@ -71,7 +71,7 @@ def test_what_isonox_writes_has_no_findings(tmp_path: Path) -> None:
     [
         ("    timeout-minutes: 5\n", "", 8, "job 'one' has no `timeout-minutes`"),
         ("${{ github.event_name == 'pull_request' }}", "true", 4, "`cancel-in-progress: true` for every event"),
-        ("concurrency:", "x:", 1, "there is no `concurrency`"),
+        ("concurrency:", "x:", 6, "`concurrency` is missing from the workflow"),
         ("ubuntu-24.04", "ubuntu-slim", 10, "job 'one' has `services` on ubuntu-slim"),
         ("_HOST_AUTH_METHOD: trust", "_PASSWORD: postgres", 11, "POSTGRES_PASSWORD is written out in the workflow"),
         ("${{ github.token }}", "ghp_123", 14, "token is written out in the workflow"),

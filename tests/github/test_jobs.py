@@ -181,7 +181,7 @@ def test_a_glob_finds_the_artifacts_of_its_carrier_only(stages: list[str], count
 
     Source: https://github.com/actions/upload-artifact, src/shared (no `/`, `:`, `*`, quotes, line ends and so on)
     """
-    plan = plan_of(*(job(f"{name}-{i}", stage=name) for name, i in product(stages, range(count))))
+    plan = plan_of(*(job(f"job {name}-{i}", stage=name) for name, i in product(stages, range(count))))
     found = jobs.group(plan)
     artifacts = [pack.artifact for carrier in found for pack in carrier.packs]
 
@@ -268,3 +268,9 @@ def test_the_estimate_is_the_longest_way_with_a_set_up_for_each_job() -> None:
 
     assert (5 + 20) + (5 + 30) + 5 == jobs.estimate(plan, 5)
     assert 2 * 30 + 0 == jobs.estimate(many(512), 0)
+
+
+def test_a_session_that_nox_would_take_for_an_option_is_refused() -> None:
+    """`nox -s "-x"` does not select it."""
+    with pytest.raises(ConfigurationErrors, match="session '-x': nox would take it for an option"):
+        jobs.group(plan_of(job("-x")))

@@ -282,7 +282,13 @@ def test_a_mistake_in_planned_matrices_is_found(prove: Prove, name: str) -> None
 
 SKIPPED = "\n          || contains(needs.*.result, 'skipped')"
 CANCELLED = " || contains(needs.*.result, 'cancelled')"
-ON_PUSH = "  lint:\n    if: github.event_name == 'push'\n"
+CHANGES = """\
+  changes:
+    runs-on: ubuntu-24.04
+    outputs: {code: "${{ steps.filter.outputs.code }}"}
+    steps: [{id: filter, uses: dorny/paths-filter@v3}]
+"""
+ON_CHANGE = f"{CHANGES}  lint:\n    needs: changes\n    if: needs.changes.outputs.code == 'true'\n"
 MATRIX = '        python: ["3.12", "3.13"]\n'
 EXPERIMENTAL = "    continue-on-error: ${{ matrix.python == '3.13' }}\n"
 
@@ -298,10 +304,10 @@ IN_HAND_WRITTEN = {
         Planted("jobs: $", "allowed-failures: lint\n          jobs: $", "`allowed-failures` names 'lint'", "failures"),
     ),
     "no JSON": (ALLS_GREEN, Planted("${{ toJSON(needs) }}", "${{ needs }}", "has to be toJSON(needs)", "Decide")),
-    "a condition": (ALLS_GREEN, Planted("  lint:\n", ON_PUSH, "job 'lint' is skipped by its own `if`", "== 'push'")),
+    "a condition": (ALLS_GREEN, Planted("  lint:\n", ON_CHANGE, "job 'lint' is skipped by its own `if`", "== 'true'")),
     "a condition that is let by": (
         CONTAINS.replace(SKIPPED, ""),
-        Planted("  lint:\n", ON_PUSH, "does not see that 'lint' ended as skipped", "if: >-"),
+        Planted("  lint:\n", ON_CHANGE, "does not see that 'lint' ended as skipped", "if: >-"),
     ),
     "failure only": (
         CONTAINS,
@@ -457,6 +463,94 @@ def test_a_condition_on_what_changed_needs_the_gate_to_know_it(prove: Prove) -> 
     assert always.proved
 
 
+ON_PUSH = "  deploy:\n    if: ${{ github.event_name == 'push' }}\n    runs-on: x\n    steps: [{run: deploy}]\n"
+AFTER = "  notify:\n    needs: deploy\n    runs-on: x\n    steps: [{run: notify}]\n"
+EITHER = """\
+  gate:
+    if: always()
+    needs: [lint, tests, coverage]
+    runs-on: x
+    steps:
+      - name: Judge
+        env:
+          DEPLOY: ${{ needs.deploy.result }}
+        run: |
+          for result in ${{ needs.lint.result }} ${{ join(needs.*.result, ' ') }}; do
+            if [[ $result != success && $result != skipped || $result == failure ]]; then exit 1; fi
+          done
+"""
+
+
+@pytest.mark.parametrize("after", ["", AFTER], ids=["alone", "with one after it"])
+@pytest.mark.parametrize(
+    "gate", [CONTAINS.replace(SKIPPED, ""), INVERTED, EITHER], ids=["contains", "inverted", "loop"]
+)
+def test_a_job_that_the_event_does_not_start_may_be_skipped(prove: Prove, gate: str, after: str) -> None:
+    """Its own `if` asks for nothing but the event: it is right that it is skipped, and what needs it too."""
+    needs = "[deploy, notify, lint" if after else "[deploy, lint"
+
+    found = prove(BY_HAND + ON_PUSH + after + gate.replace("[lint", needs))
+
+    assert () == found.counter_examples
+    assert found.proved
+
+
+@pytest.mark.parametrize(
+    ("gate", "fix", "fixed"),
+    [
+        (ALLS_GREEN, "allowed-skips: deploy", ("jobs: $", "allowed-skips: deploy\n          jobs: $")),
+        (
+            CONTAINS,
+            "be red for needs.deploy.result == 'failure' || needs.deploy.result == 'cancelled', not for 'skipped'",
+            (SKIPPED, "\n          || needs.deploy.result == 'failure' || needs.deploy.result == 'cancelled'"),
+        ),
+        (
+            INVERTED.replace("'cancelled')", "'cancelled') || contains(needs.*.result, 'skipped')"),
+            "be red for needs.deploy.result == 'failure' || needs.deploy.result == 'cancelled', not for 'skipped'",
+            (" || contains(needs.*.result, 'skipped')", ""),
+        ),
+    ],
+    ids=["alls-green", "contains", "inverted"],
+)
+def test_a_gate_that_is_red_because_of_the_event_is_wrong(
+    prove: Prove, gate: str, fix: str, fixed: tuple[str, str]
+) -> None:
+    """Whoever follows the fix has a proof."""
+    text = BY_HAND + ON_PUSH + gate.replace("[lint", "[deploy, lint")
+
+    (example,) = prove(text).counter_examples
+
+    assert ("red", "green", "every job that this event starts succeeded") == (
+        example.gate,
+        example.should,
+        example.because,
+    )
+    assert "does not let 'deploy' be skipped" in example.cause.what
+    assert fix == example.cause.fix
+    assert prove(text.replace(*fixed)).proved
+
+
+def test_a_job_that_no_event_starts_is_noted(prove: Prove) -> None:
+    """Nothing of it was tried."""
+    text = BY_HAND + ON_PUSH.replace("'push'", "'schedule'") + CONTAINS.replace(SKIPPED, "").replace("[l", "[deploy, l")
+
+    found = prove(text)
+
+    assert found.proved
+    assert "jobs that none of these events starts, so nothing of them was tried: deploy" in found.notes
+    assert not any("record" in note for note in found.notes)
+
+
+def test_a_skip_that_the_gate_names_is_its_choice(prove: Prove) -> None:
+    """In an expression or in a shell."""
+    shell = SHELL.replace('"$LINT" = "success" ]', '"$LINT" = "success" ] || [ "$LINT" = "skipped" ]')
+    text = (BY_HAND + shell.replace("[lint", "[changes, lint")).replace("  lint:\n", ON_CHANGE)
+    text = text.replace('test "${{', 'test "${{ needs.changes.result }}" = success && test "${{')
+
+    assert prove(text).proved
+    assert not prove(text.replace("skipped", "sipped")).proved
+
+
 def test_a_gate_that_is_not_understood_is_not_proved(prove: Prove) -> None:
     """The reason is said; nothing is guessed."""
     judge = """\
@@ -472,7 +566,7 @@ def test_a_gate_that_is_not_understood_is_not_proved(prove: Prove) -> None:
     assert not found.proved
     assert () == found.counter_examples
     (reason,) = found.unproved
-    assert "step 'Judge' runs a script that is not modelled" in reason
+    assert f"{CI}:34: step 'Judge' runs a script that is not modelled: judge by isonox gate, alls-green, " in reason
 
 
 def test_steps_of_the_gate_that_are_not_modelled_are_named(prove: Prove) -> None:
@@ -543,7 +637,7 @@ def test_a_gate_that_is_not_clear_has_to_be_named(prove: Prove, text: str, asked
 @pytest.mark.parametrize(
     ("name", "broken", "because"),
     [
-        ("_other_commit", lambda *_: "", "leaves a record of another commit"),
+        ("_of_something_else", lambda *_: "", "leaves a record of another commit"),
         ("_absence", lambda *_: (Verdict.PASSED, ""), "passes, but its record gets lost"),
     ],
 )
@@ -561,14 +655,59 @@ def test_a_broken_gate_is_refuted(
 
 
 def test_expressions_that_github_would_refuse_are_errors(prove: Prove) -> None:
-    """All at once, with their places."""
+    """All at once, with their places, in actions too."""
     text = (BY_HAND + CONTAINS).replace("run: pytest", "run: ${{ x. }}").replace("if: always()", "if: always(")
+    text = text.replace("ruff check", "${{ alway() }}").replace("    runs-on: ubuntu-24.04\n", "    runs-on: [x]\n", 1)
+    text = text.replace("[x]", '["${{ matrx.os }}"]').replace("name: CI\n", "run-name: ${{ a b }}\n")
+    text = text.replace("actions/checkout@v7", "./own")
+    action = "inputs: {a: {description: '${{ x'}}\nruns: {using: composite, steps: [{if: newer(), run: x}]}\n"
 
     with pytest.raises(ConfigurationErrors) as caught:
-        prove(text)
+        prove(text, {"own/action.yml": action})
 
-    assert 2 == len(caught.value.problems)
-    assert caught.value.problems[0].startswith(f"{CI}:20: unexpected")
+    assert [
+        f"{CI}:8: unknown context 'matrx' (did you mean 'matrix'?)",
+        f"{CI}:12: unknown function 'alway' (did you mean 'always'?)",
+        f"{CI}:20: unexpected end",
+        f"{CI}:27: unexpected end",
+        f"{CI}:1: unexpected 'b'",
+        "own/action.yml:2: unknown function 'newer'",
+    ] == [problem.partition(", at position")[0] for problem in caught.value.problems]
+
+
+def test_a_gate_that_needs_nothing_is_none(prove: Prove) -> None:
+    """The finding says so, and no run is tried."""
+    found = prove(BY_HAND + CONTAINS, gate="lint")
+
+    (finding,) = found.findings
+    assert "the gate 'lint' does not need 'tests', 'coverage', 'gate'" == finding.what
+    assert ((), (), {}) == (found.counter_examples, found.unproved, found.cases)
+    assert not found.proved
+
+
+def test_a_run_that_is_cancelled_need_not_be_green(prove: Prove) -> None:
+    """Also where the event starts no job but the gate."""
+    text = BY_HAND[: BY_HAND.index("  lint:")] + ON_PUSH
+    gate = (
+        CONTAINS.replace(SKIPPED, "")
+        .replace("lint, tests, coverage", "deploy")
+        .replace("if: always()", "if: success()")
+    )
+
+    assert {"green"} == {one.gate for one in prove(text + gate).counter_examples}
+
+
+def test_a_plan_with_more_than_the_workflow_asks_for_it_to_be_written_again(prove: Prove) -> None:
+    """That and nothing else."""
+    made = generated(STATIC)
+
+    found = prove(made[CI], made, plan=plan_of(*STATIC.jobs, job("smoke"), job("smoke-3.13"), job("docs")))
+
+    (example,) = found.counter_examples
+    assert "the workflow does not run 'smoke', 'smoke-3.13', 'docs', which the plan has" == example.cause.what
+    assert ("it was not written again", "isonox workflows") == (example.cause.why, example.cause.fix)
+    assert ("red", "green", "nothing was made to go wrong") == (example.gate, example.should, example.because)
+    assert () == found.findings + found.unproved
 
 
 def test_only_one_counter_example_per_cause_is_kept(prove: Prove) -> None:

@@ -121,6 +121,21 @@ def test_scalars_are_what_github_reads(load: Load) -> None:
         ("a: 1\na: 2\n", 'ci.yml:2: found duplicate key "a"'),
         ("- a\n", "ci.yml:1: this is no mapping"),
         ("", "ci.yml:1: this is no mapping"),
+        ("site_name: x\n", "ci.yml:1: this is not a workflow"),
+        (
+            GOOD.replace("if: always()", "if: !cancelled()  # x"),
+            "ci.yml:12: `!` starts a YAML tag here; write `if: ${{ !cancelled() }}`",
+        ),
+        (
+            GOOD.replace("if: always()", "if: !cancelled() && github.ref"),
+            "ci.yml:12: `!` starts a YAML tag here; write `if: ${{ !cancelled() && github.ref }}`",
+        ),
+        (
+            GOOD.replace("if: always()", "if: !contains(needs.*.result, 'x') && true"),
+            "ci.yml:12: `!` starts a YAML tag here; write `if: ${{ !contains(needs.*.result, 'x') && true }}`",
+        ),
+        (GOOD.replace("name: Say", "name: !Say it"), 'ci.yml:14: `!` starts a YAML tag here; write `name: "!Say it"`'),
+        (GOOD.replace("needs: [two]", "needs: [!two x]"), "ci.yml:17: `!` starts a YAML tag here; put the value into"),
         ("a: 1\n---\nb: 1\n", "ci.yml"),
         ("x: " + "[" * 5000, "this is no YAML"),
         (b"\xff\xfe\xfa", "can't read .github/workflows/ci.yml"),
@@ -144,6 +159,30 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     """The message names it."""
     with pytest.raises(ConfigurationError, match=r"can't read no\.yml: No such file"):
         workflow_file.load(tmp_path / "no.yml", tmp_path)
+
+
+def test_a_file_of_another_kind_is_no_workflow(tmp_path: Path) -> None:
+    """No YAML parser gets to see it."""
+    path = tmp_path / "README.md"
+    path.write_text("# Title: [x\n", encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=r"^README\.md is not a workflow\nhint: name a file of \.github"):
+        workflow_file.load(path, tmp_path)
+
+
+def test_files_are_called_as_the_current_folder_sees_them(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From another folder of the repository, above it, and elsewhere."""
+    (tmp_path / "docs").mkdir()
+
+    names = [load(GOOD).file]
+    for folder in (tmp_path, tmp_path / "docs", tmp_path.parent):
+        monkeypatch.chdir(folder)
+        names.append(load(GOOD).file)
+
+    below = ".github/workflows/ci.yml"
+    assert [below, below, f"../{below}", f"{tmp_path.name}/{below}"] == names
 
 
 def test_aliases_of_aliases_cost_no_time(load: Load) -> None:

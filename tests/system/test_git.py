@@ -52,3 +52,16 @@ def test_no_repository_and_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitError, match="install git"):
         git.find_root(tmp_path)
+
+
+def test_branches_here_and_at_remotes(repository: MakeRepository, tmp_path: Path) -> None:
+    """Also the one without a commit yet."""
+    made = repository()
+    made.git("branch", "release/1.0")
+    copy = tmp_path / "copy"
+    made.git("clone", "--quiet", ".", str(copy))
+    made.git("init", "--quiet", "--initial-branch=trunk", str(tmp_path / "new"))
+
+    assert ("main", "release/1.0") == git.branches(made.path, ["main", "release/1.0", "other"])
+    assert ("main", "release/1.0") == git.branches(copy, ["main", "release/1.0", "other"])
+    assert ("trunk",) == git.branches(tmp_path / "new", ["main", "trunk"])

@@ -46,3 +46,12 @@ def test_an_event_that_is_missing_or_damaged_holds_nothing_back(tmp_path: Path) 
     (tmp_path / "event.json").write_text("{", encoding="utf-8")
     for path in (tmp_path / "event.json", tmp_path / "none.json"):
         assert "" == github.without_secrets({"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path)})
+
+
+def test_the_commit_that_is_checked_out_is_the_one_of_the_run() -> None:
+    """Another one would be judged in its place; outside of GitHub nobody says which it should be."""
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_SHA": "a" * 40}
+    assert "" == github.other_commit(environ, "a" * 40)
+    assert "this run is for commit aaaaaaa, and bbbbbbb is checked out" == github.other_commit(environ, "b" * 40)
+    assert "this run is for commit aaaaaaa, and none is checked out" == github.other_commit(environ, None)
+    assert "" == github.other_commit({"GITHUB_SHA": "a" * 40}, "b" * 40)

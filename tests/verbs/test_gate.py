@@ -223,3 +223,35 @@ def test_nothing_arrived_and_the_page_cannot_be_written(made: Repository) -> Non
     assert "red: 3 jobs: blocked 1, missing 2\n" in done.stdout
     assert "warning: there is no job summary: can't write " in done.stderr
     assert f"{RUN}: no record arrived\n" in done.stderr
+
+
+def test_work_that_was_left_out_is_red(made: Repository) -> None:
+    """Arguments that were not planned, a job that only installed, and another commit than GitHub's."""
+    folder = run(made, "lint", "tests", "audit")
+    assert 0 == gate(made).returncode
+
+    elsewhere = gate(made, GITHUB_ACTIONS="true", GITHUB_SHA="f" * 40)
+    made.run_nox("--no-dependencies", "-s", "tests", "--", "-k", "one", env={"ISONOX_RUN_DIRECTORY": RUN})
+    narrowed = gate(made)
+    made.run_nox("--no-dependencies", "--install-only", "-s", "tests", env={"ISONOX_RUN_DIRECTORY": RUN})
+    installed = gate(made)
+
+    assert [1, 1, 1] == [elsewhere.returncode, narrowed.returncode, installed.returncode]
+    assert "this run is for commit fffffff, and " in elsewhere.stderr
+    assert "missing tests: it ran with other arguments than planned: -k one, not none" in narrowed.stdout
+    assert "failed tests: nothing was run: --install-only" in installed.stdout
+    assert folder.path.is_dir()
+
+
+def test_plain_sessions_leave_records_too(repository: MakeRepository) -> None:
+    """The workflow of a noxfile without a session of isonox's calls nox with the wrapper."""
+    made = repository({"noxfile.py": "import nox\n\n@nox.session(python=False)\ndef lint(session): ...\n"})
+    command = [sys.executable, "-m", "isonox.sessions.child", "--no-dependencies", "-s", "lint"]
+    subprocess.run(command, cwd=made.path, check=True, capture_output=True, env=environment())
+    assert "green: 1 job: passed 1" in gate(made, "lint=success").stdout
+
+
+def test_a_file_is_no_run(made: Repository) -> None:
+    """It says what to name instead."""
+    done = gate(made, RESULTS, "--run", "noxfile.py")
+    assert (2, True) == (done.returncode, "noxfile.py is no folder" in done.stderr)

@@ -112,7 +112,9 @@ def test_what_else_should_be_otherwise_counts_unless_only_the_gate_is_asked_for(
     by_hand.write_text(BY_HAND.replace("    timeout-minutes: 5\n", "", 1), encoding="utf-8")
 
     assert 1 == main(["verify", CI])
-    assert f"{CI}:5: job 'lint' has no `timeout-minutes`" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"{CI}:5: job 'lint' has no `timeout-minutes`" in out
+    assert out.endswith("; but 1 thing in the file should be otherwise (--only-gate leaves it out)\n")
     assert 0 == main(["verify", CI, "--only-gate"])
     assert "timeout-minutes" not in capsys.readouterr().out
 
@@ -129,6 +131,26 @@ def test_the_document_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert ("hand-written", "gate", 1) == (one["proof"]["shape"], one["proof"]["gate"], one["proof"]["jobs"])
     assert {"no fault": 1, "one fault": 6} == one["proof"]["cases"]
     assert [] == one["hardening"]
+
+
+def test_a_file_that_is_not_committed_is_noted(written: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    """GitHub has another one, or none."""
+    text = (written.path / CI).read_text(encoding="utf-8")
+    (written.path / CI).write_text(f"{text}# more\n", encoding="utf-8")
+    (written.path / "new.yml").write_text(BY_HAND, encoding="utf-8")
+
+    notes = []
+    for name in ("new.yml", CI, CI):
+        main(["verify", name])
+        notes.append([line for line in capsys.readouterr().out.splitlines() if "committed" in line])
+        if name == CI:
+            written.write({CI: text})
+
+    assert [
+        ["note: new.yml is not committed"],
+        [f"note: {CI} is not committed as it is: it differs from HEAD"],
+        [],
+    ] == notes
 
 
 def test_a_gate_that_is_not_found_has_to_be_named(by_hand: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,7 +145,7 @@ def test_work_of_others_is_not_lost(
     refused = isonox(made.path, "workflows")
 
     assert [4, 4] == [checked.code, refused.code]
-    assert f"error: {name} {state}\n" in checked.err
+    assert f"{name} {state}\n" in checked.err
     assert refused.err.startswith(f"error: {name} {state}\nhint: ")
     assert "isonox workflows --force" in refused.err
     assert all(f"\n-{change[1]}" in done.out for done in (checked, refused))
@@ -387,5 +387,47 @@ def test_a_check_updates_no_pins(made: Repository, isonox: Isonox) -> None:
     done = isonox(made.path, "workflows", "--check", "--update-pins")
 
     assert (2, "") == (done.code, done.out)
-    assert "error: --check writes nothing, and --update-pins writes the pins\n" in done.err
+    assert "error: --check writes nothing, so it goes with neither" in done.err
     assert not (made.path / ".github").exists()
+
+
+def test_a_lock_that_points_out_of_the_repository_is_refused(made: Repository, isonox: Isonox) -> None:
+    """No runner has what lies beside the checkout; and `make` would say so only there."""
+    beside = '\n[[package]]\nname = "beside"\nversion = "1"\nsource = { editable = "../beside" }\n'
+    made.write({"uv.lock": LOCK + beside})
+    refused = isonox(made.path, "workflows")
+    assert (2, True) == (refused.code, "uv.lock has beside at ../beside, outside of this repository" in refused.err)
+
+
+def test_branches_that_nobody_has_are_warned_of(made: Repository, isonox: Isonox) -> None:
+    """Nothing would ever be checked on a push."""
+    made.git("branch", "--move", "main", "trunk")
+    assert "warning: pushes to main are checked" in isonox(made.path, "workflows").err
+
+
+def test_the_drift_is_there_as_json(made: Repository, isonox: Isonox) -> None:
+    """For programs."""
+    missing = isonox(made.path, "workflows", "--check", "--json")
+    assert 4 == missing.code
+    assert {"is missing"} == {one[1] for one in json.loads(missing.out)}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "--github", "--json"),
+        ("plan", "--github", "--only", "lint"),
+        ("plan", "--explain", "lint", "--all"),
+        ("workflows", "--check", "--force"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    made: Repository, isonox: Isonox, arguments: tuple[str, ...]
+) -> None:
+    """Rather than passed over."""
+    done = isonox(made.path, *arguments)
+    assert (2, "", True) == (
+        done.code,
+        done.out,
+        ("go" in done.err and "together" in done.err) or "neither" in done.err,
+    )

@@ -57,7 +57,7 @@ _LEVELS = {
 #: Source: https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
 _SECRET = re.compile(r"(?!(?i:GITHUB_))[A-Za-z_][A-Za-z0-9_]*|GITHUB_TOKEN")
 #: Variables of the work step that a secret must not replace.
-_OWN = ("SESSION", "SESSIONS")
+_OWN = ("SESSION", "SESSIONS", "ISONOX_RUN_DIRECTORY", "NOX_SCRIPT_MODE", "PATH", "HOME", "ENV", "BASH_ENV", "CI")
 #: What git allows in no branch. The rest of what it refuses are patterns for GitHub.
 #: Source: https://git-scm.com/docs/git-check-ref-format
 _NO_BRANCH = re.compile(r"[\s~^:]")
@@ -158,7 +158,7 @@ def set_up(setting: Setting) -> Action:
             Step(
                 name="Check out",
                 uses=setting.uses("actions/checkout"),
-                with_={"persist-credentials": False},
+                with_={"fetch-depth": 0, "persist-credentials": False},
             ),
             Step(
                 name="Install uv",
@@ -166,7 +166,6 @@ def set_up(setting: Setting) -> Action:
                 with_={
                     "version": setting.uv,
                     "enable-cache": True,
-                    "cache-python": True,
                     "cache-dependency-glob": f"{folder}/uv.lock" if folder else "uv.lock",
                     "cache-suffix": f"${{{{ github.job }}}}{setting.suffix}",
                     "save-cache": "${{ github.ref == format('refs/heads/{0}', "
@@ -307,7 +306,7 @@ def _stage_job(carrier: Carrier, setting: Setting, *, dynamic: bool) -> Job:
         matrix=None if alone else matrix,
         steps=(
             Step(name="Set up", uses=setting.local("set-up"), with_=with_),
-            _work_step(pack, facts),
+            _work_step(pack, facts, plain=not any(one.environment == "declared" for one in setting.facts.values())),
             Step(
                 name="Keep the records",
                 condition="always()",
@@ -325,9 +324,12 @@ def _static_entry(pack: Pack, setting: Setting) -> dict[str, str]:
     return {"name": pack.name, "session": pack.sessions[0], **python, "artifact": pack.artifact}
 
 
-def _work_step(pack: Mapping[str, str], facts: Facts) -> Step:
-    """Return the step that runs the sessions; what they require has run in the jobs that this one needs."""
-    nox = ".isonox/env/bin/nox --no-dependencies -s"
+def _work_step(pack: Mapping[str, str], facts: Facts, *, plain: bool) -> Step:
+    """Return the step that runs the sessions; what they require has run in the jobs that this one needs.
+
+    A noxfile of plain sessions alone does not bring isonox's wrapper along, so that nox has to.
+    """
+    nox = f".isonox/env/bin/{'isonox-nox' if plain else 'nox'} --no-dependencies -s"
     given = {_TOKEN: "${{ github.token }}"}
     secrets = {name: given.get(name, f"${{{{ secrets.{name} }}}}") for name in facts.secrets}
     if "session" in pack:
@@ -400,7 +402,7 @@ def _problems(session: str, facts: Facts) -> Iterator[str]:
         if not _SECRET.fullmatch(name):
             yield f"session {session!r}: secrets: GitHub allows no secret of the name {name!r}"
         elif name in _OWN:
-            yield f"session {session!r}: secrets: {name!r} is what the workflow's step calls the session's id"
+            yield f"session {session!r}: secrets: {name!r} means something else to the workflow's step"
 
 
 def _unfit(setting: Setting) -> Iterator[str]:

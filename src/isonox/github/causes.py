@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from isonox.errors import UsageError, did_you_mean
 from isonox.github import globs, scenarios
-from isonox.github.finding import Finding
+from isonox.github.finding import Finding, found_at
 from isonox.github.steps import ALLS_GREEN, CANCELLED, DOWNLOAD, FAILURE, GATES, SKIPPED, SUCCESS
 from isonox.github.workflow_file import scalar_text
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 #: How what isonox has written gets right again.
 _AGAIN = "isonox workflows"
+_RESULT = re.compile(r"\$\{\{\s*needs\.([\w-]+)\.result\s*\}\}")
+#: `needs.docs.result == 'skipped'`, or in a shell `"$DOCS" = skipped`.
+_MAY_SKIP = re.compile(r"""(?:needs\.([\w-]+)\.result(?:\s*\}\}"?)?|\$\{?(\w+)\}?"?)[ \t]*[!=]?=[ \t]*["']?skipped\b""")
 _NAMES = re.compile(
     r"(?:\w+[-_])*gate|checks?|ci|ok|success|(?:status|required|all)[-_]checks?(?:[-_]\w+)*"
     r"|(?:all|required|ci|tests?)[-_](?:green|pass|passed|ok|done|success|succeeded|required|complete)",
@@ -69,12 +72,12 @@ def runs_gate(job: Job) -> bool:
 
 def named_skips(gate: Job) -> frozenset[str]:
     """Return the jobs of which the gate says in one breath that they may be skipped."""
-    found = set()
-    for _, text in scenarios.texts(gate.node):
-        for line in text.splitlines():
-            if "skipped" in line:
-                found.update(re.findall(r"needs\.([\w-]+)\.result\s*[!=]=\s*'skipped'", line))
-    return frozenset(found)
+    found: set[str] = set()
+    every = list(scenarios.texts(gate.node))
+    given = {path[-1]: match[1] for path, text in every if path and (match := _RESULT.fullmatch(text.strip()))}
+    for _, text in every:
+        found.update(name or given.get(variable, "") for name, variable in _MAY_SKIP.findall(text))
+    return frozenset(found - {""})
 
 
 def label(values: dict[str, Any]) -> str:
@@ -95,8 +98,10 @@ def find(workflow: Workflow, gate: str, facts: Facts | None, outcomes: Outcomes,
     """
     job = workflow.jobs[gate]
     green = outcomes[gate].result in (SUCCESS, SKIPPED)
-    if culprit is not None and culprit not in workflow.jobs:
-        return _found(workflow.node, "jobs", f"there is no job {culprit!r}", "sessions are planned for it", _AGAIN)
+    if facts and culprit is not None and culprit not in workflow.jobs:
+        names = [repr(job.id) for job in facts.plan.jobs if facts.carriers[job.id] not in workflow.jobs]
+        what = f"the workflow does not run {', '.join(names)}, which the plan has"
+        return found_at(workflow.node, "jobs", what, "it was not written again", _AGAIN)
     search = _Search(workflow, job, facts, outcomes)
     return next(search.green(culprit) if green and culprit else search.red(culprit))
 
@@ -116,13 +121,13 @@ class _Search:
         condition = gate.node.text("if")
         if mine.result == SKIPPED:
             what = f"`if: {condition}` of the gate" if condition else f"the gate {gate.id!r} has no `if`"
-            yield _found(
+            yield found_at(
                 gate.node, "if", what, "the gate gets skipped, and a skipped check counts as success", "if: always()"
             )
         if not mine.instances or not mine.instances[0].clean:
             yield from self._overlooked(gate)
         if name not in self.workflow.upstream[gate.id]:
-            yield _found(
+            yield found_at(
                 gate.node,
                 "needs",
                 f"the gate {gate.id!r} does not need {name!r}",
@@ -137,7 +142,7 @@ class _Search:
         yield from self._unread(name)
         step = self.judges[-1] if self.judges else None
         if step is None:
-            yield _found(
+            yield found_at(
                 gate.node,
                 "steps",
                 f"no step of the gate {gate.id!r} looks at how {name!r} ended",
@@ -145,14 +150,16 @@ class _Search:
                 "judge `needs.*.result`",
             )
         else:
-            yield _found(step.node, "", f"step {step.label!r} lets {name!r} pass", f"it ended as {outcome.result}")
+            yield found_at(step.node, "", f"step {step.label!r} lets {name!r} pass", f"it ended as {outcome.result}")
 
     def red(self, culprit: str | None) -> Iterator[Finding]:
         """Yield what may make a gate red that should be green, or keep every run from being green."""
         gate = self.gate
+        if not culprit and not self.facts:
+            yield from self._left_out()
         if culprit and self.outcomes[culprit].excused:
             node = self.workflow.jobs[culprit].node
-            yield _found(
+            yield found_at(
                 node,
                 "if",
                 f"job {culprit!r} is skipped by its own `if`",
@@ -162,15 +169,30 @@ class _Search:
         if culprit:
             node, problem = self.workflow.jobs[culprit].node, self.outcomes[culprit].problem
             if problem or not self.facts:
-                yield _found(node, "strategy", f"job {culprit!r} can't succeed", problem)
+                yield found_at(node, "strategy", f"job {culprit!r} can't succeed", problem)
             if missing := self._not_run():
                 what = f"job {culprit!r} does not run all that is planned"
-                yield _found(node, "strategy", what, f"nothing runs {missing}", _AGAIN)
-        yield from self._records()
-        yield from self._unnamed()
+                yield found_at(node, "strategy", what, f"nothing runs {missing}", _AGAIN)
+        if self.facts:
+            yield from self._records()
+            yield from self._unnamed(self.facts)
         says = [text for one in self.outcomes[gate.id].instances if one.judged for text in one.judged.problems]
         step = self.judges[-1].node if self.judges else gate.node
-        yield _found(step, "", f"the gate {gate.id!r} is red: {says[0] if says else 'one of its steps fails'}", "")
+        yield found_at(step, "", f"the gate {gate.id!r} is red: {says[0] if says else 'one of its steps fails'}", "")
+
+    def _left_out(self) -> Iterator[Finding]:
+        """Yield that the gate is red because of jobs that the event does not start."""
+        names = [name for name in self.gate.needs if self.outcomes[name].result == SKIPPED]
+        step = next(reversed(self.judges), None)
+        if not names:
+            return
+        asked = " || ".join(f"needs.{name}.result == '{result}'" for name in names for result in (FAILURE, CANCELLED))
+        key, fix = "if", f"be red for {asked}, not for 'skipped'"
+        if step and step.uses == ALLS_GREEN:
+            key, fix = "with", f"allowed-skips: {', '.join(names)}"
+        what = f"the gate {self.gate.id!r} does not let {', '.join(map(repr, names))} be skipped"
+        why = "this event does not start that job, by its `if`, which is right"
+        yield found_at(step.node if step else self.gate.node, key, what, why, fix)
 
     def _not_run(self) -> str:
         ran = {left.session for one in self.outcomes.values() for each in one.instances for left in each.ran}
@@ -180,12 +202,12 @@ class _Search:
     def _overlooked(self, job: Job) -> Iterator[Finding]:
         why = "GitHub reports success when it fails"
         if job.node.get("continue-on-error"):
-            yield _found(job.node, "continue-on-error", f"continue-on-error on job {job.id!r}", why, "remove it")
+            yield found_at(job.node, "continue-on-error", f"continue-on-error on job {job.id!r}", why, "remove it")
         for one in self.outcomes[job.id].instances:
             for number in one.swallowed:
                 step = job.steps[number]
                 what = f"continue-on-error on step {step.label!r} of job {job.id!r}"
-                yield _found(step.node, "continue-on-error", what, why, "remove it")
+                yield found_at(step.node, "continue-on-error", what, why, "remove it")
 
     def _skipped_judges(self, name: str) -> Iterator[Finding]:
         skipped = {
@@ -197,15 +219,17 @@ class _Search:
             text = step.condition
             ended = self.outcomes[name].result
             if name in self.gate.needs and scenarios.JUDGES.search(text) and ended != SUCCESS:
-                yield _found(
+                named = f"needs.{name}.result != 'success' && needs.{name}.result != 'skipped'"
+                excused = self.outcomes[name].excused
+                yield found_at(
                     step.node,
                     "if",
                     f"`if: {text}` does not see that {name!r} ended as {ended}",
                     "the step that makes the gate red is skipped",
-                    f"also ask for '{ended}'",
+                    f"also ask for '{ended}'{f', or where it may be, name it: {named}' if excused else ''}",
                 )
             elif not scenarios.JUDGES.search(text):
-                yield _found(
+                yield found_at(
                     step.node,
                     "if",
                     f"`if: {text}` skips step {step.label!r}, the one that judges",
@@ -218,7 +242,7 @@ class _Search:
             for key, result in (("allowed-failures", (FAILURE, CANCELLED, SKIPPED)), ("allowed-skips", (SKIPPED,))):
                 given = step.node.node("with").text(key)
                 if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", given) and self.outcomes[name].result in result:
-                    yield _found(
+                    yield found_at(
                         step.node.node("with"),
                         key,
                         f"`{key}` names {name!r}",
@@ -235,7 +259,7 @@ class _Search:
                 if name in self.workflow.upstream[other] and self.outcomes[other].result == result:
                     node = self.workflow.jobs[other].node
                     runs = f"which runs whether {name!r} is green or not: `if: {node.text('if')}`"
-                    yield _found(
+                    yield found_at(
                         node if result == SUCCESS else self.gate.node,
                         "if" if result == SUCCESS else "needs",
                         f"the gate {self.gate.id!r} sees {name!r} only through {other!r}",
@@ -250,7 +274,7 @@ class _Search:
             return
         if not re.search(rf"needs\.{re.escape(name)}\.result", everything, re.IGNORECASE):
             step = self.judges[-1]
-            yield _found(
+            yield found_at(
                 step.node,
                 "env",
                 f"step {step.label!r} does not read needs.{name}.result",
@@ -268,19 +292,19 @@ class _Search:
                 yield from self._arrival(name, upload.name)
                 if upload.name in uploaded:
                     both = f"jobs {uploaded[upload.name]!r} and {name!r} upload artifact {upload.name!r}"
-                    yield _found(node, "steps", both, "the records of one are lost", "give each its own name")
+                    yield found_at(node, "steps", both, "the records of one are lost", "give each its own name")
                 uploaded[upload.name] = name
             for left in (left for one in outcome.instances for left in one.ran):
                 if left.session in ran:
                     both = f"session {left.session!r} runs twice: in job {ran[left.session]!r} and in job {name!r}"
-                    yield _found(node, "strategy", both, "the gate gets two records of it", _AGAIN)
+                    yield found_at(node, "strategy", both, "the gate gets two records of it", _AGAIN)
                 ran[left.session] = name
 
     def _arrival(self, name: str, artifact: str) -> Iterator[Finding]:
         """Yield why an artifact of a job does not get to the gate."""
         gate = self.gate
         if name not in self.workflow.upstream[gate.id]:
-            yield _found(
+            yield found_at(
                 gate.node,
                 "needs",
                 f"the gate {gate.id!r} does not need {name!r}",
@@ -290,15 +314,15 @@ class _Search:
         for pattern, node, key in self._patterns():
             if not globs.matches(pattern, artifact):
                 what = f"the gate fetches {pattern!r}, which misses artifact {artifact!r} of job {name!r}"
-                yield _found(node, key, what, "its records do not arrive", "records.*")
+                yield found_at(node, key, what, "its records do not arrive", "records.*")
 
-    def _unnamed(self) -> Iterator[Finding]:
+    def _unnamed(self, facts: Facts) -> Iterator[Finding]:
         """Yield which carriers are not among the results that `isonox gate` is given."""
-        for step in self.judges if self.facts else ():
+        for step in self.judges:
             text = " ".join(text for _, text in scenarios.texts(step.node.node("env")))
-            for name in dict.fromkeys(self.facts.carriers.values() if self.facts else ()):
+            for name in dict.fromkeys(facts.carriers.values()):
                 if not re.search(rf"(?<![\w-]){re.escape(name)}=", text):
-                    yield _found(
+                    yield found_at(
                         step.node,
                         "env",
                         f"the results that the gate is given do not name {name!r}",
@@ -332,8 +356,3 @@ def _judges_always(job: Job) -> bool:
     """Return whether a job runs whatever happened, to look at it; one for failures alone tells somebody."""
     calls = {call for one in scenarios.expressions_in(("if",), job.node.text("if")) for call in one.calls}
     return bool(calls & {"always", "cancelled"}) and any(map(_judges, job.steps))
-
-
-def _found(node: Node, key: str, what: str, why: str, fix: str = "") -> Finding:
-    file, line = node.at(key)
-    return Finding(file=file, line=line, what=what, why=why, fix=fix)

@@ -51,7 +51,7 @@ def workflow(data: Workflow) -> str:
         "concurrency": Note(
             "A new push to a pull request cancels its outdated run; nothing else is ever cancelled.",
             {
-                "group": "${{ github.workflow }}-${{ github.event.pull_request.number || github.run_id }}",
+                "group": "isonox-${{ github.workflow }}-${{ github.event.pull_request.number || github.run_id }}",
                 "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
             },
         ),

@@ -17,7 +17,7 @@ from isonox.github import values
 from isonox.github.values import Value, to_string, truthy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 __all__ = [
     "Expression",
@@ -41,6 +41,12 @@ _Operation: TypeAlias = "Callable[[_Scope, Sequence[_Run]], Value]"
 
 MAX_DEPTH = 50
 MAX_LENGTH = 21_000
+#: What GitHub has; not every place of a file has all of them.
+CONTEXTS = frozenset(
+    {
+        "env", "github", "inputs", "job", "jobs", "matrix", "needs", "runner", "secrets", "steps", "strategy", "vars",
+    }
+)  # fmt: skip
 STATUS_FUNCTIONS = frozenset({"success", "failure", "always", "cancelled"})
 
 _PART = re.compile(r"\$\{\{((?:[^'}]|'[^']*'|\}(?!\}))*+)\}\}")
@@ -129,6 +135,21 @@ class Expression:
     _outside: Mapping[str, int]
     _run: _Run
 
+    def check(self) -> None:
+        """Look for what GitHub has nowhere.
+
+        Raises:
+            ExpressionError: A context or function is unknown.
+        """
+        for name in self._outside:
+            if name.removesuffix("()") not in (known := _FUNCTIONS if name.endswith("()") else CONTEXTS):
+                raise self._unknown(name, known)
+
+    def _unknown(self, name: str, known: Iterable[str]) -> ExpressionError:
+        bare = name.removesuffix("()")
+        kind = "context" if bare == name else "function"
+        return _error(self.text, self._outside[name], f"unknown {kind} {bare!r}{did_you_mean(bare, known)}")
+
     def evaluate(self, contexts: Mapping[str, Value], functions: Mapping[str, Callable[..., Value]] = {}) -> Value:
         """Return the value.
 
@@ -142,12 +163,11 @@ class Expression:
                 can't work with its arguments.
         """
         scope: _Scope = {}
-        for name, position in self._outside.items():
+        for name in self._outside:
             bare = name.removesuffix("()")
-            kind, given = ("context", contexts) if bare == name else ("function", functions)
+            given = contexts if bare == name else functions
             if not (found := values.find(given, bare)):
-                known = given if bare == name else (*given, *_FUNCTIONS)
-                raise _error(self.text, position, f"unknown {kind} {bare!r}{did_you_mean(bare, known)}")
+                raise self._unknown(name, given if bare == name else (*given, *_FUNCTIONS))
             scope[name] = found[0]
         value = self._run(scope)
         return list(value) if isinstance(value, values.Filtered) else value
@@ -333,7 +353,8 @@ def _split(template: str) -> tuple[str | Expression, ...]:
     while (start := template.find("${{", end)) >= 0:
         if not (match := _PART.match(template, start)):
             raise ExpressionError(
-                f"${{{{ at position {start + 1} is not closed: {template}", hint="end the expression with }}"
+                f"${{{{ at position {start + 1} is not closed: {template[start:].splitlines()[0]}",
+                hint="end the expression with }}",
             )
         pieces += [template[end:start], parse(match[1].strip())]
         end = match.end()

@@ -69,7 +69,7 @@ def judge(  # noqa: PLR0913 - everything that the gate knows
             problems.append(f"there is a record of {record.job!r}, which is not in the plan")
         elif job.id in judged:
             problems.append(f"there is more than one record of {job.id!r}")
-        elif reason := _other_commit(plan, record):
+        elif reason := _of_something_else(plan, job, record):
             judged[job.id] = blank_record(plan, job, Verdict.MISSING, reason, run=run, started=now)
         else:
             judged[job.id] = _believed(record)
@@ -84,12 +84,15 @@ def judge(  # noqa: PLR0913 - everything that the gate knows
     return Judgement(records=tuple(judged[job.id] for job in plan.jobs), problems=tuple(dict.fromkeys(problems)))
 
 
-def _other_commit(plan: Plan, record: Record) -> str:
-    """Return what is wrong with the record's commit, or an empty string."""
-    if record.commit == plan.commit:
-        return ""
-    there, here = ((commit or "none")[:7] for commit in (record.commit, plan.commit))
-    return f"the record is of commit {there}, this run is of {here}"
+def _of_something_else(plan: Plan, job: PlannedJob, record: Record) -> str:
+    """Return why a record is not one of this plan's job, or an empty string."""
+    if record.commit != plan.commit:
+        there, here = ((commit or "none")[:7] for commit in (record.commit, plan.commit))
+        return f"the record is of commit {there}, this run is of {here}"
+    if record.posargs != job.posargs:
+        there, here = (" ".join(words) or "none" for words in (record.posargs, job.posargs))
+        return f"it ran with other arguments than planned: {there}, not {here}"
+    return ""
 
 
 def _believed(record: Record) -> Record:
@@ -137,7 +140,7 @@ def _contradictions(
         if result not in _ENDED:
             yield f"workflow job {name!r} ended as {result!r}, which isonox does not know"
         elif name in all_green:
-            if all_green[name] and result in ("failure", "cancelled"):
+            if all_green[name] and result != "success":
                 yield f"workflow job {name!r} ended as {result}, although all of its jobs are green"
         elif result != "success" and (result != "skipped" or name == PLAN):
             yield f"workflow job {name!r} ended as {result}"

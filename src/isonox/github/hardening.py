@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from isonox.errors import ConfigurationError
 from isonox.github import scenarios
-from isonox.github.finding import Finding
+from isonox.github.finding import Finding, found_at
 from isonox.github.workflow_file import Node, scalar_text
 
 if TYPE_CHECKING:
@@ -62,18 +62,13 @@ def findings(workflow: Workflow, pins: Mapping[str, tuple[str, str]]) -> list[Fi
     return sorted(set(found))
 
 
-def _finding(node: Node, key: str, what: str, why: str, fix: str) -> Finding:
-    file, line = node.at(key)
-    return Finding(file=file, line=line, what=what, why=why, fix=fix)
-
-
 def _concurrency(workflow: Workflow) -> Iterator[Finding]:
     nodes = [one for one in (workflow.node, *(job.node for job in workflow.jobs.values())) if "concurrency" in one]
     if not nodes and {"pull_request", "pull_request_target"} & set(workflow.triggers):
-        yield _finding(
+        yield found_at(
             workflow.node,
-            "on",
-            "there is no `concurrency`",
+            "jobs",
+            "`concurrency` is missing from the workflow",
             "outdated runs of a pull request use up the runners",
             "add a group per pull request, with cancel-in-progress for pull requests only",
         )
@@ -81,7 +76,7 @@ def _concurrency(workflow: Workflow) -> Iterator[Finding]:
         entry = node.node("concurrency")
         own_group = re.search(r"github\.(?:sha|run_id)", entry.text("group"))
         if entry.get("cancel-in-progress") in (True, "true") and "push" in workflow.triggers and not own_group:
-            yield _finding(
+            yield found_at(
                 entry,
                 "cancel-in-progress",
                 "`cancel-in-progress: true` for every event",
@@ -95,7 +90,7 @@ def _job(job: Job) -> Iterator[Finding]:
     if "uses" in node:
         return
     if "timeout-minutes" not in node:
-        yield _finding(
+        yield found_at(
             node,
             "runs-on",
             f"job {job.id!r} has no `timeout-minutes`",
@@ -104,7 +99,7 @@ def _job(job: Job) -> Iterator[Finding]:
         )
     if "ubuntu-slim" in scalar_text(node.get("runs-on")) and {"services", "container"} & set(node):
         key = "services" if "services" in node else "container"
-        yield _finding(
+        yield found_at(
             node,
             key,
             f"job {job.id!r} has `{key}` on ubuntu-slim",
@@ -133,7 +128,7 @@ def _password(node: Node) -> Iterator[Finding]:
         if _SECRET.search(key) and isinstance(value, (str, int)) and not isinstance(value, bool):
             text = scalar_text(value).strip()
             if text and "${{" not in text and text not in ("read", "write", "none"):
-                yield _finding(
+                yield found_at(
                     node,
                     key,
                     f"{key} is written out in the workflow",
@@ -149,10 +144,10 @@ def _uses(workflow: Workflow, node: Node, pins: Mapping[str, tuple[str, str]]) -
     file, line = node.at("uses")
     if action.startswith("docker://"):
         if not ref.startswith("sha256:"):
-            yield _finding(node, "uses", f"{action} has no digest", "a tag can be moved", "add @sha256:...")
+            yield found_at(node, "uses", f"{action} has no digest", "a tag can be moved", "add @sha256:...")
         return
     if not _COMMIT.fullmatch(ref):
-        yield _finding(
+        yield found_at(
             node,
             "uses",
             f"{action}@{ref} is not pinned to a commit",
@@ -163,7 +158,7 @@ def _uses(workflow: Workflow, node: Node, pins: Mapping[str, tuple[str, str]]) -
     source = workflow.sources.get(file, ())
     match = _VERSION.search(source[line - 1].partition(ref)[2]) if line <= len(source) else None
     if not match:
-        yield _finding(
+        yield found_at(
             node,
             "uses",
             f"the pin of {action} does not say which version it is",
@@ -175,7 +170,7 @@ def _uses(workflow: Workflow, node: Node, pins: Mapping[str, tuple[str, str]]) -
     tag, commit = pins.get("/".join(action.split("/")[:2]), ("", ""))
     if (commit == ref) != (tag == said) and not (commit == ref and tag.startswith(f"{said}.")):
         why = f"{commit[:12]}... is {tag}" if tag == said else f"that commit is {tag}"
-        yield _finding(node, "uses", f"{action} is pinned to {ref[:12]}... and says {said}", why, "make both the same")
+        yield found_at(node, "uses", f"{action} is pinned to {ref[:12]}... and says {said}", why, "make both the same")
 
 
 def _shell(workflow: Workflow, job: Job, step: Step) -> str:
@@ -191,7 +186,7 @@ def _script(step: Step, *, piped: bool) -> Iterator[Finding]:
     code = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("#"))
     for match in _PIP.finditer(code):
         if not _NO_NETWORK.search(match["rest"]):
-            yield _finding(
+            yield found_at(
                 node,
                 "run",
                 f"step {step.label!r} runs `pip install{match['rest'].rstrip()}`",
@@ -199,7 +194,7 @@ def _script(step: Step, *, piped: bool) -> Iterator[Finding]:
                 "install from a lock, or with --require-hashes",
             )
     if _REMOTE_SCRIPT.search(code):
-        yield _finding(
+        yield found_at(
             node,
             "run",
             f"step {step.label!r} runs a script straight from the network",
@@ -207,7 +202,7 @@ def _script(step: Step, *, piped: bool) -> Iterator[Finding]:
             "install a pinned version, and check its hash",
         )
     if piped and "pipefail" not in code and _PIPELINE.search(_without_quotes(code)):
-        yield _finding(
+        yield found_at(
             node,
             "run",
             f"step {step.label!r} has a pipeline, and no `shell`",
@@ -218,7 +213,7 @@ def _script(step: Step, *, piped: bool) -> Iterator[Finding]:
     for key, text in scripts.items():
         for read in _reads(text):
             if _UNTRUSTED.fullmatch(read):
-                yield _finding(
+                yield found_at(
                     node if key == "run" else node.node("with"),
                     key,
                     f"step {step.label!r} puts ${{{{ {read} }}}} into its script",

@@ -95,7 +95,7 @@ def group(plan: Plan) -> tuple[Carrier, ...]:
         ConfigurationErrors: A session's id can't stand in a workflow as it is.
         ConfigurationError: There are more stages than fit into a workflow.
     """
-    if problems := [f"session {job.id!r}: {reason}" for job in plan.jobs if (reason := unfit(job.session))]:
+    if problems := [f"session {job.id!r}: {reason}" for job in plan.jobs if (reason := _unfit_id(job.session))]:
         raise ConfigurationErrors(problems)
     keys = _keys(plan)
     members: dict[tuple[str, int], list[PlannedJob]] = {}
@@ -137,6 +137,10 @@ def unfit(text: str) -> str:
     if "${{" in text:
         return "GitHub would take '${{' for the start of an expression"
     return "a control character can't be handed to a job" if _CONTROL.search(text) else ""
+
+
+def _unfit_id(session: str) -> str:
+    return "nox would take it for an option" if session.startswith("-") else unfit(session)
 
 
 def check_name(text: str) -> str:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from isonox.github.workflow_file import Job, Workflow
     from isonox.model.plan import Plan
 
-PROOF_VERSION = 1
 #: Counter-examples that are shown: one for each cause.
 SHOWN = 10
 #: Two faults at a time are tried up to this number, in all scenarios together; then evenly chosen ones of them.
@@ -75,7 +74,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         notes: What was taken for granted or left out.
     """
 
-    version: int = PROOF_VERSION
+    version: int = 1
     file: str
     gate: str
     shape: str
@@ -113,7 +112,7 @@ def prove(workflow: Workflow, plan: Plan | None, *, gate: str | None = None) -> 
         UsageError: No job can be told to be the gate.
         ConfigurationErrors: There are expressions that GitHub would refuse.
     """
-    if problems := list(scenarios.wrong_expressions(workflow.node.node("jobs"))):
+    if problems := scenarios.wrong_expressions(workflow):
         raise ConfigurationErrors(problems)
     name, why = causes.find_gate(workflow, gate)
     return _Prover(workflow, name, Facts(plan) if plan else None).prove(why)
@@ -127,6 +126,7 @@ class _Prover:
         after = {name for name, upstream in workflow.upstream.items() if gate in upstream}
         self.others = [job for job in workflow.jobs.values() if job.id != gate and job.id not in after]
         self.named = causes.named_skips(workflow.jobs[gate])
+        self.by_event = {job.id for job in self.others if not facts and scenarios.by_event(job)}
         self.cases: Counter[str] = Counter()
         self.found: dict[tuple[str, int, str], CounterExample] = {}
         self.in_doubt: dict[str, None] = {}
@@ -139,7 +139,8 @@ class _Prover:
         self.ran: set[str] = set()
 
     def prove(self, why: str) -> Proof:
-        groups = self._groups()
+        alone = not self.workflow.jobs[self.gate].needs and len(self.workflow.jobs) > 1  # no run shows more than that
+        groups = [] if alone else self._groups()
         self.pairs = PAIRS // max(1, len(groups))
         for label, scenario in groups:
             self._scenario(label, scenario)
@@ -153,7 +154,7 @@ class _Prover:
         for job in self.others:
             if job.id not in self.ran and groups and _may_skip(job):
                 self.in_doubt[f"job {job.id!r} never ran: its `if` asks for something that is not simulated"] = None
-        if not groups:
+        if not groups and not alone:
             self.in_doubt["no event that a gate is for starts the workflow: pull_request, push, merge_group"] = None
         return Proof(
             file=self.workflow.file,
@@ -187,7 +188,9 @@ class _Prover:
     def _notes(self, why: str) -> Iterator[str]:
         yield f"the gate is job {self.gate!r}: {why}"
         if not self.facts:
-            yield "without `isonox gate` there are no records: a job is as good as GitHub's result of it"
+            yield "a job is as good as GitHub's result of it: without `isonox gate`, nothing else is known"
+            if unseen := [job.id for job in self.others if job.id in self.by_event - self.ran and self.ran]:
+                yield f"jobs that none of these events starts, so nothing of them was tried: {', '.join(unseen)}"
         if trusted := [name for name, reason in self.trusted.items() if not reason]:
             yield f"steps of the gate that are taken to succeed: {', '.join(trusted)}"
         if called := [job.id for job in self.others if "uses" in job.node]:
@@ -260,11 +263,14 @@ class _Prover:
         wrong = self._wrong(outcomes)
         for instance in gate.instances:
             self.trusted.update(instance.not_modelled)
-        if green == (not wrong) and (faults or green):
+        cancelled = faults and faults[0].kind is Kind.RUN_CANCELLED
+        if (green == (not wrong) and (faults or green)) or (cancelled and not wrong):
             return True
-        reasons = [f"step {step!r} {why}" for instance in gate.instances for step, why in instance.not_modelled if why]
+        reasons = [why for instance in gate.instances for _, why in instance.not_modelled if why]
         if green and reasons:
-            self.in_doubt.update(dict.fromkeys(f"{one}; it is taken to succeed, so nobody knows" for one in reasons))
+            self.in_doubt.update(
+                dict.fromkeys(f"{one}: judge by isonox gate, alls-green, or `[` and `exit 1`" for one in reasons)
+            )
             return True
         self._keep(label, faults, outcomes, wrong)
         return False
@@ -273,16 +279,25 @@ class _Prover:
         """Return what keeps a run from being green."""
         wrong = list(self._wrong_records(outcomes, self.facts)) if self.facts else []
         gate = outcomes[self.gate]
-        allowed = {*self.named, *(name for one in gate.instances if one.judged for name in one.judged.allowed)}
+        named = self.named if gate.result in (SUCCESS, SKIPPED) else ()  # red for a skip that it names is its choice
+        allowed = {*named, *(name for one in gate.instances if one.judged for name in one.judged.allowed)}
         for job in self.others:
             outcome = outcomes[job.id]
             if job.id in self.carrying or outcome.clean:
                 continue
-            if outcome.excused and (job.id in allowed or (self.facts and not _plans(job))):
+            if outcome.excused and (
+                job.id in allowed or (self.facts and not _plans(job)) or self._left_out(job.id, outcomes)
+            ):
                 continue
             ended = outcome.result if outcome.result != SUCCESS else "success, although it failed"
             wrong.append(Wrong(job.id, f"job {job.id!r} ended as {outcome.problem or ended}"))
         return wrong
+
+    def _left_out(self, name: str, outcomes: Outcomes) -> bool:
+        """Return whether the event alone does not start a job: by its own `if`, or that of one that it needs."""
+        return name in self.by_event and all(
+            self._left_out(one, outcomes) for one in self.workflow.upstream[name] if outcomes[one].result == SKIPPED
+        )
 
     def _wrong_records(self, outcomes: Outcomes, facts: Facts) -> Iterator[Wrong]:
         ran: dict[str, list[Kind]] = {}
@@ -316,11 +331,17 @@ class _Prover:
             faults=tuple(self._described(fault) for fault in faults),
             jobs={name: outcome.result for name, outcome in outcomes.items()},
             gate="green" if green else "red",
-            should="red" if wrong else "green",
-            because=wrong[0].text if wrong else "every job passed, was cached or waived, and left its record",
+            should="red" if green else "green",
+            because=wrong[0].text if green else self._fine(wrong),
             says=says,
             cause=cause,
         )
+
+    def _fine(self, wrong: list[Wrong]) -> str:
+        """Return why a run should be green."""
+        if wrong:
+            return "nothing was made to go wrong"
+        return f"every job {'passed, was cached or waived' if self.facts else 'that this event starts succeeded'}"
 
     def _described(self, fault: Fault) -> str:
         if not fault.job:

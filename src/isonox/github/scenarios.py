@@ -32,6 +32,9 @@ _DECIDES = frozenset({"if", "strategy", "continue-on-error"})
 #: Entries of a job that matter to how it ends, and actions whose inputs do.
 _READ = ("if", "strategy", "continue-on-error", "env", "outputs")
 _MODELLED = frozenset({"actions/upload-artifact", "actions/download-artifact", "re-actors/alls-green"})
+#: Entries of an action with expressions, and entries that never have any.
+_EVALUATED = ("runs", "outputs")
+_PROSE = frozenset({"description", "deprecationMessage"})
 #: Mappings whose keys are somebody's names.
 _NAMED = frozenset({"env", "with", "outputs", "matrix"})
 #: A text that looks at how other jobs ended.
@@ -131,20 +134,35 @@ def expressions_in(path: tuple[str, ...], text: str) -> tuple[Expression, ...]:
     return expressions.parts(text) if "${{" in text else ()
 
 
-def wrong_expressions(value: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield a message with its place for each expression in a file's data that GitHub would refuse."""
-    if isinstance(value, list):
+def by_event(job: Job) -> bool:
+    """Return whether nothing but the event decides if a job runs, once those that it needs are green."""
+    found = expressions_in(("if",), job.node.text("if"))
+    return all(
+        "failure" not in one.calls and all(f"{read}.".startswith("github.") for read in one.reads) for one in found
+    )
+
+
+def wrong_expressions(workflow: Workflow) -> tuple[str, ...]:
+    """Return a message with its place for each expression in a workflow and its actions that GitHub would refuse."""
+    actions = [step.action.node for job in workflow.jobs.values() for step in job.every_step() if step.action]
+    nodes = (workflow.node.node("jobs"), workflow.node, *(node.node(key) for node in actions for key in _EVALUATED))
+    return tuple(dict.fromkeys(wrong for node in nodes for wrong in _wrong(node, (), node.at())))
+
+
+def _wrong(value: Any, path: tuple[str, ...], place: tuple[str, int]) -> Iterator[str]:
+    if isinstance(value, Node):
+        for key, entry in value.items():
+            if key not in _PROSE and (path or key != "jobs"):
+                yield from _wrong(entry, (*path, key), value.at(key))
+    elif isinstance(value, list):
         for entry in value:
-            yield from wrong_expressions(entry, path)
-    for key, entry in value.items() if isinstance(value, Node) else ():
-        if isinstance(entry, str):
-            try:
-                expressions_in((*path, key), entry)
-            except ExpressionError as error:
-                file, line = value.at(key)
-                yield f"{file}:{line}: {error}"
-        else:
-            yield from wrong_expressions(entry, (*path, key))
+            yield from _wrong(entry, path, place)
+    elif isinstance(value, str):
+        try:
+            for one in expressions_in(path, value):
+                one.check()
+        except ExpressionError as error:
+            yield f"{place[0]}:{place[1]}: {error}"
 
 
 def reads(workflow: Workflow) -> tuple[str, ...]:

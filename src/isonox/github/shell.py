@@ -1,4 +1,4 @@
-"""The few lines of shell that gates are written in: tests, `exit`, `if`, `&&` and `||`.
+"""The few lines of shell that gates are written in: tests, `exit`, `if`, `for`, `&&` and `||`.
 
 A script with anything else is not modelled, and whoever asked is told so: nothing is guessed.
 Source: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html (the POSIX shell), with bash's `[[`.
@@ -31,7 +31,11 @@ _PIECE = re.compile(
 )
 _VARIABLE = re.compile(r"\\(?P<escaped>[$`\"\\])|\$(?:(?P<name>\w+)|\{(?P<braced>\w+)\})|(?P<bad>[$`])")
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
-_UNKNOWN_WORDS = frozenset({"for", "while", "until", "case", "function", "select", "{", "trap", "source", ".", "eval"})
+_UNKNOWN_WORDS = frozenset(
+    {"while", "until", "case", "function", "select", "{", "trap", "source", ".", "eval", "break", "continue", "return"}
+)
+#: `&&` and `||` between `[[` and `]]`, which no variable can become.
+_AND, _OR = "\0&&", "\0||"
 _EQUAL, _UNEQUAL = frozenset({"=", "==", "-eq"}), frozenset({"!=", "-ne"})
 
 
@@ -54,9 +58,15 @@ class _If(NamedTuple):
     otherwise: tuple[_Chain, ...]
 
 
+class _For(NamedTuple):
+    variable: str
+    words: tuple[str, ...]
+    body: tuple[_Chain, ...]
+
+
 class _Pipe(NamedTuple):
     negated: bool
-    commands: tuple[_Simple | _If, ...]
+    commands: tuple[_Simple | _If | _For, ...]
 
 
 class _Chain(NamedTuple):
@@ -120,7 +130,7 @@ class _Machine:
         text = ""
         try:
             for one in pipe.commands:
-                status, text = self.compound(one) if isinstance(one, _If) else self.simple(one, text)
+                status, text = self.simple(one, text) if isinstance(one, _Simple) else (self.compound(one), "")
                 statuses.append(status)
         except NotModelled as reason:
             if not alone:
@@ -130,11 +140,17 @@ class _Machine:
         status = next((one for one in reversed(statuses) if one), 0) if self.pipefail else statuses[-1]
         return int(not status) if pipe.negated else status
 
-    def compound(self, command: _If) -> tuple[int, str]:
+    def compound(self, command: _If | _For) -> int:
+        if isinstance(command, _For):
+            status = 0
+            for word in [word for one in command.words for word in self.expanded(one, whole=False)]:
+                self.env[command.variable] = word
+                status = self.every(command.body)
+            return status
         for test, body in command.branches:
             if self.every(test, tested=True) == 0:
-                return self.every(body), ""
-        return self.every(command.otherwise), ""
+                return self.every(body)
+        return self.every(command.otherwise)
 
     def simple(self, command: _Simple, given: str) -> tuple[int, str]:
         """Return status and, where the next command of a pipeline needs it, standard output."""
@@ -172,7 +188,9 @@ class _Machine:
             case ["set", *options] if not any(option.startswith("+") for option in options):
                 self.pipefail = self.pipefail or "pipefail" in options
                 return 0
-            case ["[", *test, "]"] | ["[[", *test, "]]"] | ["test", *test]:
+            case ["[[", *test, "]]"]:
+                return min(max(map(_test, _split(part, _AND))) for part in _split(test, _OR))
+            case ["[", *test, "]"] | ["test", *test]:
                 return _test(test)
         return self.command(words, given)
 
@@ -197,6 +215,13 @@ class _Machine:
         if name not in self.env and name.startswith(("GITHUB_", "RUNNER_")):
             raise NotModelled(f"reads ${name}")
         return match["escaped"] or self.env.get(name, "")
+
+
+def _split(words: list[str], operator: str) -> list[list[str]]:
+    found: list[list[str]] = [[]]
+    for word in words:
+        found[-1:] = [found[-1], []] if word == operator else [[*found[-1], word]]
+    return found
 
 
 def _test(test: Sequence[str]) -> int:
@@ -263,13 +288,17 @@ class _Parser:
             commands.append(self.command())
         return _Pipe(negated, tuple(commands))
 
-    def command(self) -> _Simple | _If:
+    def command(self) -> _Simple | _If | _For:
         if self.next("word", "if"):
             return self.conditional()
+        if self.next("word", "for"):
+            return self.loop()
         words, redirects = [], []
         while True:
             if word := self.next("word"):
                 words.append(word)
+            elif words[:1] == ["[["] and words[-1] != "]]" and (operator := self.next("operator", "&&", "||", "\n")):
+                words.extend([f"\0{operator}"] if operator != "\n" else [])
             elif redirect := self.next("redirect"):
                 redirects.append((redirect, "" if "&" in redirect[1:] else self.next("word")))
             else:
@@ -277,6 +306,21 @@ class _Parser:
         if not words or words[0] in _UNKNOWN_WORDS or (words[0] == "[[" and words[-1] != "]]"):
             raise NotModelled(f"uses {words[0] if words else 'more than simple commands'}")
         return _Simple(tuple(words), tuple(redirects))
+
+    def loop(self) -> _For:
+        variable, word = self.next("word"), self.next("word", "in")
+        words = []
+        while one := self.next("word"):
+            words.append(one)
+        if not word or any(sign in one for one in words for sign in "*?[~") or not self.next("operator", "\n", ";"):
+            raise NotModelled("has a `for` over something else than words")
+        while self.next("operator", "\n"):
+            pass
+        begun = self.next("word", "do")
+        body = self.chains(("done",))
+        if not begun or not self.next("word", "done"):
+            raise NotModelled("has a `for` without `do` and `done`")
+        return _For(variable, tuple(words), body)
 
     def conditional(self) -> _If:
         branches = []

@@ -14,7 +14,7 @@ from isonox.errors import ConfigurationError
 from isonox.github import expressions, matrix
 from isonox.github.faults import Kind
 from isonox.github.jobs import MATRIX_LIMIT
-from isonox.github.steps import CANCELLED, FAILURE, SKIPPED, SUCCESS, Crew, environment, flag
+from isonox.github.steps import CANCELLED, FAILURE, SKIPPED, SUCCESS, Crew, Shift, environment, flag
 from isonox.github.workflow_file import scalar_text
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class Simulator:
             return Instance(FAILURE)
         upstream = self.workflow.upstream[job.id]
         visible = [upload for name in upstream for upload in before[name].uploads]
-        shift = self.crew.shift(job, contexts, free, visible)
+        shift = Shift(self.crew, job, contexts, free, visible)
         shift.session_faults = {fault.session: fault.kind for fault in faults if fault.session}
         shift.failing = {fault.step for fault in faults if fault.step >= 0}
         failed = not shift.work()

@@ -88,10 +88,6 @@ class Crew:
             self._reads_needs[step] = any(_NEEDS.search(text) for _, text in scenarios.texts(step.node))
         return self._reads_needs[step]
 
-    def shift(self, job: Job, contexts: dict[str, Any], free: Mapping[str, Any], visible: list[Uploaded]) -> Shift:
-        """Return one job of a matrix, ready to work."""
-        return Shift(self, job, contexts, free, visible)
-
 
 class Shift:
     """One job of a matrix at work.
@@ -191,7 +187,10 @@ class Shift:
 
     def _take_on_trust(self, step: Step, why: str) -> None:
         """Note a step that is taken to succeed; a reason is only given for one that looks at other jobs."""
-        self.not_modelled[step.label] = why if self.crew.reads_needs(step) else ""
+        file, line = step.node.at("run")
+        self.not_modelled[step.label] = (
+            f"{file}:{line}: step {step.label!r} {why}" if self.crew.reads_needs(step) else ""
+        )
 
     def _composite(self, step: Step, contexts: dict[str, Any], action: Action) -> bool:
         """Run a local action: its steps see its inputs and each other."""
@@ -294,7 +293,7 @@ class Shift:
             return int(bool(problems))
         while name in ("uvx", "uv", "python", "python3") and "nox" in rest:
             name, rest = "nox", rest[rest.index("nox") + 1 :]
-        if facts and name == "nox" and (sessions := _sessions(rest)):
+        if facts and name in ("nox", "isonox-nox") and (sessions := _sessions(rest)):
             return int(any(self._nox(sessions, alone="--no-dependencies" in rest)))
         raise shell.NotModelled(f"runs {name}")
 
@@ -386,10 +385,7 @@ def _names(text: str | None) -> list[str]:
 
 
 def _sessions(words: list[str]) -> list[str]:
-    """Return what follows `-s` on nox's command line."""
-    at = next((at for at, word in enumerate(words) if word in ("-s", "-e", "--session", "--sessions")), None)
-    if at is None:
-        return []
-    rest = words[at + 1 :]
-    end = next((end for end, word in enumerate(rest) if word.startswith("-")), len(rest))
-    return [word for word in rest[:end] if word]
+    """Return what follows `-s` on nox's command line; nothing if there is more on it, which may leave work out."""
+    rest = [word for word in words if word and word != "--no-dependencies"]
+    named = rest[:1] in (["-s"], ["-e"], ["--session"], ["--sessions"])
+    return rest[1:] if named and not any(word.startswith("-") for word in rest[1:]) else []

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isonox.github import scenarios
-from isonox.github.finding import Finding
+from isonox.github.finding import Finding, found_at
 from isonox.github.jobs import NAME_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from isonox.github.workflow_file import Job, Workflow
+    from isonox.github.workflow_file import Job, Node, Workflow
 
 _PENDING = "starts no run, so the required check stays pending, and the pull request can't be merged"
 _PULL_REQUESTS = ("pull_request", "pull_request_target")
@@ -29,23 +29,31 @@ def findings(workflow: Workflow, gate: str, recorded: Sequence[Job]) -> Iterator
     """
     yield from _triggers(workflow)
     node = workflow.jobs[gate].node
-    file, line = node.at("name")
+    others = [repr(name) for name in workflow.jobs if name != gate]
+    if others and not workflow.jobs[gate].needs:
+        yield found_at(
+            node,
+            "needs",
+            f"the gate {gate!r} does not need {', '.join(others)}",
+            "it knows nothing of how they end",
+            "name the job that needs the others, and judges them: --gate JOB",
+        )
     name = node.text("name") or gate
     if "${{" in name or "matrix" in node.node("strategy"):
-        yield Finding(
-            file=file,
-            line=line,
-            what=f"the gate {gate!r} has a name that changes",
-            why="a required check is required by its name",
-            fix="give it a fixed name, and no matrix",
+        yield found_at(
+            node,
+            "name",
+            f"the gate {gate!r} has a name that changes",
+            "a required check is required by its name",
+            "give it a fixed name, and no matrix",
         )
     elif len(name) > NAME_LIMIT:
-        yield Finding(
-            file=file,
-            line=line,
-            what=f"the name of the gate {gate!r} has {len(name)} characters",
-            why=f"GitHub cuts check names at {NAME_LIMIT}, and a cut name can't be required",
-            fix="give it a short name",
+        yield found_at(
+            node,
+            "name",
+            f"the name of the gate {gate!r} has {len(name)} characters",
+            f"GitHub cuts check names at {NAME_LIMIT}, and a cut name can't be required",
+            "give it a short name",
         )
     yield from _overlooked(recorded)
 
@@ -53,13 +61,12 @@ def findings(workflow: Workflow, gate: str, recorded: Sequence[Job]) -> Iterator
 def _triggers(workflow: Workflow) -> Iterator[Finding]:
     names = [name for name in _PULL_REQUESTS if name in workflow.triggers]
     if not names:
-        file, line = workflow.node.at("on")
-        yield Finding(
-            file=file,
-            line=line,
-            what="no pull request starts this workflow",
-            why="a check of it that is required stays pending on every pull request",
-            fix="add `pull_request:` to `on`",
+        yield found_at(
+            workflow.node,
+            "on",
+            "no pull request starts this workflow",
+            "a check of it that is required stays pending on every pull request",
+            "add `pull_request:` to `on`",
         )
     for name in (*names, *(one for one in ("merge_group",) if one in workflow.triggers)):
         trigger = workflow.triggers[name]
@@ -71,23 +78,24 @@ def _triggers(workflow: Workflow) -> Iterator[Finding]:
                     "paths-ignore": f"that changes only {shown}",
                     "branches-ignore": f"to {shown}",
                 }[key]
-                yield _finding(trigger.at(key), f"`{key}` on {name}", f"a pull request {which} {_PENDING}")
+                yield _filter(trigger, key, f"`{key}` on {name}", f"a pull request {which} {_PENDING}")
         branch = scenarios.default_branch(workflow)
         if name in _PULL_REQUESTS and not scenarios.starts(trigger, branch):
-            yield _finding(trigger.at("branches"), f"the branches of {name}", f"a pull request to {branch} {_PENDING}")
+            yield _filter(trigger, "branches", f"the branches of {name}", f"a pull request to {branch} {_PENDING}")
         types = trigger.get("types") or _NEEDED_TYPES  # which are GitHub's default
         missing = [one for one in _NEEDED_TYPES if name in _PULL_REQUESTS and one not in types]
         if missing:
-            yield _finding(
-                trigger.at("types"),
+            yield _filter(
+                trigger,
+                "types",
                 f"`types` of {name} lack {', '.join(missing)}",
                 f"a pull request after that {_PENDING}",
             )
 
 
-def _finding(place: tuple[str, int], what: str, why: str) -> Finding:
+def _filter(trigger: Node, key: str, what: str, why: str) -> Finding:
     fix = "remove it; where jobs should depend on what changed, give them an `if` that the gate knows of"
-    return Finding(file=place[0], line=place[1], what=what, why=why, fix=fix)
+    return found_at(trigger, key, what, why, fix)
 
 
 def _overlooked(jobs: Sequence[Job]) -> Iterator[Finding]:
@@ -97,11 +105,10 @@ def _overlooked(jobs: Sequence[Job]) -> Iterator[Finding]:
         nodes += [(f"step {step.label!r} of job {job.id!r}", step.node) for step in job.every_step()]
         for name, node in nodes:
             if node.get("continue-on-error") not in (None, False, "false"):
-                file, line = node.at("continue-on-error")
-                yield Finding(
-                    file=file,
-                    line=line,
-                    what=f"continue-on-error on {name}",
-                    why="GitHub reports success when it fails: what needs it runs then, and only the record tells",
-                    fix="remove it; where a failure is fine, declare the session with required=False",
+                yield found_at(
+                    node,
+                    "continue-on-error",
+                    f"continue-on-error on {name}",
+                    "GitHub reports success when it fails: what needs it runs then, and only the record tells",
+                    "remove it; where a failure is fine, declare the session with required=False",
                 )

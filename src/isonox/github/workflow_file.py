@@ -7,9 +7,12 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-synt
 from __future__ import annotations
 
 import datetime as dt
+import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
@@ -21,10 +24,13 @@ from isonox.planning.graph import topological
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: GitHub: composite actions may be nested so deep.
 ACTION_DEPTH = 10
+#: Characters of a script's first line that stand for a step without a name.
+LABEL = 60
+_HINT = "name a file of .github/workflows: it has `on` and `jobs`"
+_TAGGED = re.compile(r"[\s-]*(?P<key>[\w-]+):\s+(?P<value>!(?!!).*?)(?:\s+#.*)?")
 
 
 class Node(dict[str, Any]):
@@ -107,7 +113,8 @@ class Step:
         """What GitHub calls it."""
         node = self.node
         run = node.text("run").strip().splitlines() or ["?"]
-        return node.text("name") or node.text("id") or node.text("uses") or run[0]
+        short = run[0] if len(run[0]) <= LABEL else f"{run[0][: LABEL - 3]}..."
+        return node.text("name") or node.text("id") or node.text("uses") or short
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +182,11 @@ def load(path: Path, top: Path) -> Workflow:
     """
     reader = _Reader(top)
     file = reader.name(path)
+    if path.is_file() and path.suffix not in (".yml", ".yaml"):
+        raise ConfigurationError(f"{file} is not a workflow", hint=_HINT)
     node = reader.mapping(path)
+    if not {"on", "jobs"} & set(node):
+        raise ConfigurationError(f"{file}:1: this is not a workflow: it has neither `on` nor `jobs`", hint=_HINT)
     problems: list[str] = []
     if "on" not in node:
         problems.append(f"{file}:1: there is no `on`: say which events start the workflow, such as `on: pull_request`")
@@ -204,8 +215,11 @@ class _Reader:
         self.actions: dict[Path, Action | None] = {}
 
     def name(self, path: Path) -> str:
-        path = path.resolve()
-        return path.relative_to(self.top).as_posix() if path.is_relative_to(self.top) else str(path)
+        """Return how to call a file: from the current folder, or from the top if that is somewhere else."""
+        whole, here = path.resolve(), Path.cwd()
+        start = here if whole.is_relative_to(here) or here.is_relative_to(self.top) else self.top
+        inside = whole.is_relative_to(here) or whole.is_relative_to(self.top)
+        return Path(os.path.relpath(whole, start)).as_posix() if inside else str(path)
 
     def mapping(self, path: Path) -> Node:
         file = self.name(path)
@@ -213,21 +227,35 @@ class _Reader:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
-                f"can't read {file}: {getattr(error, 'strerror', None) or error}", hint="name a workflow file"
+                f"can't read {file}: {getattr(error, 'strerror', None) or error}", hint=_HINT
             ) from error
         self.sources[file] = tuple(text.splitlines())
         try:
             data = YAML(typ="rt").load(text)
             node = _plain(data, file, {})
+        except _LocalTagError as error:
+            start = re.compile(rf"(?:^|[\s\[{{,]){re.escape(str(error))}")
+            line = next((at for at, one in enumerate(self.sources[file], 1) if start.search(one)), 1)
+            raise self.tag(file, line) from error
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
+            if mark and mark.line < len(self.sources[file]) and _TAGGED.fullmatch(self.sources[file][mark.line]):
+                raise self.tag(file, mark.line + 1) from error
             where = f"{file}:{mark.line + 1}" if mark else file
             raise ConfigurationError(f"{where}: {error.problem or error.context}", hint="mend the YAML") from error
         except (YAMLError, RecursionError, ValueError) as error:
             raise ConfigurationError(f"{file}: this is no YAML: {error}", hint="mend the YAML") from error
         if not isinstance(node, Node):
-            raise ConfigurationError(f"{file}:1: this is no mapping", hint="name a workflow: it has `on` and `jobs`")
+            raise ConfigurationError(f"{file}:1: this is no mapping", hint=_HINT)
         return node
+
+    def tag(self, file: str, line: int) -> ConfigurationError:
+        """Return the error for a value that starts with an exclamation mark and no quote."""
+        fix = "put the value into quotes"
+        if match := _TAGGED.fullmatch(self.sources[file][line - 1]):
+            value = f"${{{{ {match['value']} }}}}" if match["key"] == "if" else f'"{match["value"]}"'
+            fix = f"write `{match['key']}: {value}`"
+        return ConfigurationError(f"{file}:{line}: `!` starts a YAML tag here; {fix}")
 
     def job(self, name: str, jobs: Node, problems: list[str]) -> Job:
         node = jobs.node(name)
@@ -261,8 +289,15 @@ class _Reader:
         return self.actions[folder]
 
 
+class _LocalTagError(ValueError):
+    """A value has a tag of the file's own, which GitHub refuses."""
+
+
 def _plain(value: Any, file: str, seen: dict[int, Any]) -> Any:
     """Return data without ruamel's types; an alias gives the same object as its anchor."""
+    tag = getattr(getattr(value, "tag", None), "value", None) or ""
+    if tag.startswith("!"):
+        raise _LocalTagError(tag)
     if isinstance(value, (CommentedMap, CommentedSeq)):
         if id(value) not in seen:
             if isinstance(value, CommentedMap):

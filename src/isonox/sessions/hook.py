@@ -295,8 +295,10 @@ def _judged(runner: SessionRunner, job: ActiveJob, result: Result) -> Result:
         _say(result.reason)
     elif result.status is Status.FAILED and not result.reason and job.errors:
         result.reason = job.errors[-1].splitlines()[0]
-    elif result.status is Status.SUCCESS and runner.global_config.install_only:
-        result.status, result.reason = Status.SKIPPED, "nothing was run: --install-only"
+    elif result and runner.global_config.install_only:
+        # Asked for by hand, that is fine; in a run, the job was planned to do something.
+        status = Status.FAILED if job.in_run else Status.SKIPPED
+        result.status, result.reason = status, "nothing was run: --install-only"
     if not result and not job.facts.required:
         what = "timed out" if job.timed_out else "failed"
         result.status, result.reason = Status.SKIPPED, f"not required; it {what}: {result.reason}"

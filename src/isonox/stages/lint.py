@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from isonox.sessions.session import Session
     from isonox.stages.options import StageOptions
 
-_DRIFT = re.compile(r"^error: (?P<path>\.github/\S+) (?P<message>.+)$", re.MULTILINE)
+_DRIFT = re.compile(r"^(?:error: )?(?P<path>\.github/\S+) (?P<message>.+)$", re.MULTILINE)
 
 
 def lint(

@@ -80,6 +80,8 @@ def _bandit(session: Session, files: Sequence[str], severity: Severity) -> str:
             session.note(
                 f"bandit: {left_out} test file(s) are left out; `exclude_dirs` in [tool.bandit] replaces this rule"
             )
+    if not code and session.posargs:
+        return _nothing_given(session, "bandit", "Python file")
     if not code:
         return 'there is no Python file to look at; without one, leave it out: tools=["detect-secrets"]'
     argv = ["bandit", "--quiet", "--format", "json", "--severity-level", severity]
@@ -136,6 +138,8 @@ def _detect_secrets(session: Session, files: Sequence[str], _severity: Severity)
 
 def _zizmor(session: Session, files: Sequence[str], _severity: Severity) -> str:
     """Return what is wrong, or nothing."""
+    if not _workflows(files) and session.posargs:
+        return _nothing_given(session, "zizmor", "workflow")
     if not _workflows(files):
         return f"there is no workflow in {WORKFLOWS}"
     argv = ["zizmor", "--offline", "--no-progress", "--strict-collection", "--format", "json"]
@@ -149,6 +153,12 @@ def _zizmor(session: Session, files: Sequence[str], _severity: Severity) -> str:
         line = place["concrete"]["location"]["start_point"]["row"] + 1
         outcome.report(session, "zizmor", f"[{found['ident']}] {found['desc']}", path, line, shown=True)
     return f"{len(findings)} finding(s)" if findings else f"it stopped with {done}"
+
+
+def _nothing_given(session: Session, tool: str, what: str) -> str:
+    """Note that none of the files that were asked for is one that a tool looks at."""
+    session.note(f"{tool}: there is no {what} among those given")
+    return ""
 
 
 #: In the order in which they run.

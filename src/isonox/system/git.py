@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Head(NamedTuple):
@@ -83,6 +86,14 @@ def remote_tags(url: str) -> dict[str, str]:
         commit, _, name = line.partition("\t")
         tags[name.removeprefix("refs/tags/").removesuffix("^{}")] = commit  # the commit of a tag object comes last
     return tags
+
+
+def branches(root: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those names that are a branch, here or at a remote."""
+    found = run(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", "refs/remotes").splitlines()
+    current = run(root, "branch", "--show-current").strip()  # one without a commit is no reference yet
+    there = {current, *found, *(name.partition("/")[2] for name in found)}
+    return tuple(name for name in names if name in there)
 
 
 def head(root: Path) -> Head:

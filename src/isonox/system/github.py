@@ -29,6 +29,14 @@ def without_secrets(environ: Mapping[str, str]) -> str:
     return "GitHub gives pull requests from forks no secrets" if head != base else ""
 
 
+def other_commit(environ: Mapping[str, str], commit: str | None) -> str:
+    """Return what is wrong if another commit is checked out than the one that GitHub runs the workflow for."""
+    asked = environ.get("GITHUB_SHA", "")
+    if environ.get("GITHUB_ACTIONS") != "true" or not asked or asked == commit:
+        return ""
+    return f"this run is for commit {asked[:7]}, and {(commit or 'none')[:7]} is checked out"
+
+
 def _event(environ: Mapping[str, str]) -> dict[str, Any]:
     try:
         event = json.loads(Path(environ.get("GITHUB_EVENT_PATH", "")).read_bytes())

@@ -62,10 +62,17 @@ def _side(word: str) -> Side:
     records = run.read_records()
     if not records:
         raise UsageError(
-            f"{run.path} holds no records", hint="name a folder that has `records/`, as those in .isonox/runs/ do"
+            f"{run.path} holds no records",
+            hint="name a folder that has `records/`, or `parts/*/records/`, as those in .isonox/runs/ do",
         )
     plan = run.read_plan() if run.plan_path.exists() else None
     return Side(name=run.id, plan=plan, records=records)
+
+
+def _what(word: str) -> str:
+    if Path(word).is_file():
+        return f"{word} is a file; name the folder of the run"
+    return f"there is no {'folder' if '/' in word else 'run'} {word!r} here"
 
 
 def _run(word: str) -> RunDirectory:
@@ -81,6 +88,6 @@ def _run(word: str) -> RunDirectory:
         raise UsageError(f"{word!r} is the start of {len(found)} runs: {some([run.id for run in found], _NAMED)}")
     newest = [run.id for run in reversed(run_directory.runs(root))]
     raise UsageError(
-        f"there is no run {word!r} here",
+        _what(word),
         hint=f"name one of: {some(newest, _NAMED)}" if newest else "make one: isonox ci",
     )

@@ -22,9 +22,11 @@ from isonox.report.annotations import annotation_lines
 from isonox.report.document import run_document
 from isonox.sessions.hook import RUN_VARIABLE
 from isonox.sessions.run_directory import RunDirectory
-from isonox.system import clock, files, git, terminal
+from isonox.system import clock, files, git, github, terminal
 from isonox.verbs.checkout import Checkout
 from isonox.verbs.declaration import Help, Json
+
+_PAIRS = "for each job that the gate needs: JOB=${{ needs.JOB.result }}"
 
 
 def gate(
@@ -38,13 +40,19 @@ def gate(
     It makes the plan anew and compares it with the records that the jobs left. On GitHub it also writes the job
     summary and annotations.
     """
+    if not results.strip():
+        raise UsageError("--results is missing: how did the workflow jobs end?", hint=_PAIRS)
     ended_as = _results(results)
     checkout = Checkout.here()
     directory = _directory(checkout.root, run)
     plan = checkout.plan(Selection())
+    if directory.path.exists() and not directory.path.is_dir():
+        raise UsageError(f"{directory.path} is no folder", hint="name the run's folder, the one with `records/`")
     records, unread = directory.readable_records()
     if not directory.path.is_dir():
         unread = (f"there is no folder {directory.path}: no record arrived",)
+    if reason := github.other_commit(os.environ, plan.commit):
+        unread = (*unread, reason)
     now = clock.timestamp(clock.now())
     judgement = judge(plan, records, ended_as, carriers(plan), run=directory.id, now=now)
     ended = RunEnded(
@@ -76,7 +84,7 @@ def _results(text: str) -> dict[str, str]:
     for pair in text.split():
         job, equals, result = pair.partition("=")
         if not (job and equals and result):
-            raise UsageError(f"--results: {pair!r} is not JOB=RESULT", hint="for each job: JOB=${{ needs.JOB.result }}")
+            raise UsageError(f"--results: {pair!r} is not JOB=RESULT", hint=_PAIRS)
         if job in found:
             raise UsageError(f"--results: {job!r} has more than one result")
         found[job] = result

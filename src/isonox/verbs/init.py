@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from isonox.adopt.start import start
 from isonox.errors import ExitCode
-from isonox.system import git, terminal
+from isonox.system import terminal
 from isonox.verbs.checkout import Checkout
 from isonox.verbs.declaration import Json
 
@@ -16,10 +14,11 @@ from isonox.verbs.declaration import Json
 def init(*, json: Json = False) -> ExitCode:
     """Write a minimal, working noxfile, tasks.py, Makefile and hooks for this repository.
 
-    Nothing that exists is overwritten. The stages are those that the repository has something for.
+    Nothing that exists is overwritten. The stages are those that the repository has something for. The files go to
+    the repository's top, or to the folder of the noxfile that is there.
     """
-    root = git.find_root(Path.cwd())
-    started = start(root, Checkout(root).workspace)
+    checkout = Checkout.here()
+    started = start(checkout.root, checkout.workspace)
     if json:
         terminal.write_data(msgspec.json.format(msgspec.json.encode(started), indent=2).decode())
         return ExitCode.OK

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from isonox.errors import ExitCode
+from isonox.errors import ExitCode, UsageError
 from isonox.github import jobs as workflow_jobs
 from isonox.model.plan import Plan, Selection
 from isonox.report import plan_view, wording
@@ -37,6 +37,11 @@ def plan(  # noqa: PLR0913 - the options of the verb
 
     With --json the plan is a versioned document; with --all or --packages, the pipeline or the workspace.
     """
+    given = {"--all": all_, "--packages": packages, "--explain": explain is not None, "--github": github}
+    given |= {"--only": bool(github and only)}  # a workflow's matrices are those of the whole pipeline
+    asked = [flag for flag, there in given.items() if there]
+    if len(asked) > 1 or (json and (github or explain is not None)):
+        raise UsageError(f"{' and '.join([*asked, *(['--json'] if json else [])])} do not go together")
     checkout = Checkout.here()
     if packages:
         workspace = checkout.workspace
@@ -75,10 +80,9 @@ def _write_matrices(made: Plan) -> None:
     carriers = workflow_jobs.group(made)
     set_up = workflow_jobs.SET_UP_SECONDS
     cold, warm = (wording.span(workflow_jobs.estimate(made, set_up[state])) for state in ("cold", "warm"))
-    sys.stderr.write(
-        f"{wording.count(len(made.jobs), 'session')} in {sum(len(one.packs) for one in carriers)} jobs: "
-        f"about {warm}, {cold} with cold caches, with a runner for each\n"
-    )
+    sessions = wording.count(len(made.jobs), "session")
+    runners = wording.count(sum(len(one.packs) for one in carriers), "job")
+    sys.stderr.write(f"{sessions} in {runners}: about {warm}, {cold} with cold caches, with a runner for each\n")
 
 
 def _json(document: msgspec.Struct) -> str:

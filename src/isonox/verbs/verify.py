@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -58,8 +59,8 @@ def verify(
 ) -> ExitCode:
     """Prove the gate: for every fault of every job, it is green exactly when every planned job is.
 
-    The committed workflow is run in the mind, as GitHub would, with everything that can happen to a job, one and two
-    at a time. Works on workflows that were written by hand, too: there every job is to succeed that an event starts.
+    The workflow file is run in the mind, as GitHub would, with everything that can happen to a job, one and two at a
+    time. Works on workflows that were written by hand, too: there every job is to succeed that an event starts.
     Exits 1 when the gate is wrong in a case, when that can't be told, or when something else should be otherwise.
     """
     found = [_verified(path, gate, only_gate=only_gate) for path in _paths(file)]
@@ -99,6 +100,7 @@ def _verified(path: Path, gate: str | None, *, only_gate: bool) -> Verified:
     workflow = workflow_file.load(path, top)
     plan = Checkout.here().plan(Selection()) if _has_gate(workflow) else None
     proof = prove(workflow, plan, gate=gate)
+    proof = msgspec.structs.replace(proof, notes=(*proof.notes, *_uncommitted(path, top, workflow.file)))
     known = {} if only_gate else {action: (pin.version, pin.commit) for action, pin in pins.load(top).items()}
     return Verified(
         proved=proof.proved,
@@ -117,9 +119,16 @@ def _top(path: Path) -> Path:
         return folder.parents[1] if folder.parts[-2:] == (".github", "workflows") else folder
 
 
+def _uncommitted(path: Path, top: Path, name: str) -> Iterator[str]:
+    """Yield that GitHub has another file than the one that was looked at."""
+    with contextlib.suppress(GitError):
+        if status := git.run(top, "status", "--porcelain", "--", str(path.resolve())):
+            yield f"{name} is not committed" + ("" if status.startswith("??") else " as it is: it differs from HEAD")
+
+
 def _show(one: Verified) -> Iterator[str]:
     proof = one.proof
-    yield f"{proof.file}: tried for"
+    yield f"{proof.file}: tried for{'' if proof.events else ' no event'}"
     yield from (f"  {event}" for event in proof.events)
     for number, example in enumerate(proof.counter_examples, 1):
         yield ""
@@ -143,20 +152,25 @@ def _show_example(number: int, example: CounterExample) -> Iterator[str]:
     yield f"   then:       {', and '.join(example.faults) or 'all goes well'}"
     yield f"   GitHub:     {', '.join(f'{job} {result}' for job, result in example.jobs.items())}"
     yield f"   the gate:   {example.gate}{f': {example.says[0]}' if example.says else ''}"
-    yield f"   it should:  be {example.should if example.should != example.gate else 'green'}: {example.because}"
+    yield f"   it should:  be {example.should}: {example.because}"
     if cause.fix:
         yield f"   fix:        {cause.fix}"
 
 
 def _verdict(one: Verified) -> str:
     proof = one.proof
+    count = len(one.hardening)
+    things = "1 thing" if count == 1 else f"{count} things"
+    more = f" {things} in the file should be otherwise (--only-gate leaves {'it' if count == 1 else 'them'} out)"
+    more = more if count else ""
     cases = f"{sum(proof.cases.values()):,} cases in {one.seconds:.1f} s"
     if one.proved:
         how = "passed, was cached or waived" if proof.shape == "isonox" else "succeeded"
-        return f"proved: the gate is green exactly when every one of {proof.jobs} jobs {how}: {cases}"
+        but = "; but" if more else ""
+        return f"proved: the gate is green exactly when every one of {proof.jobs} jobs {how}: {cases}{but}{more}"
     wrong = [
         f"{count} {what}{'' if count == 1 else 's'}"
         for count, what in ((proof.causes, "counter-example"), (len(proof.findings), "finding"))
         if count
     ]
-    return f"not proved: {', '.join(wrong) or 'its outcome is not certain'}: {cases}"
+    return f"not proved: {', '.join(wrong) or 'its outcome is not certain'}: {cases}{'; and' if more else ''}{more}"

@@ -5,23 +5,27 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
+
 from isonox.errors import ConfigurationError, DriftError, ExitCode, UsageError
 from isonox.github import files, pins
 from isonox.github.build import Setting
 from isonox.model.plan import Selection
 from isonox.system import git, terminal
 from isonox.verbs.checkout import Checkout
-from isonox.verbs.declaration import Help
+from isonox.verbs.declaration import Help, Json
 from isonox.workspace import lockfile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from isonox.github.files import Drift
 
 #: The Python that runs isonox on GitHub where the workspace declares none that could.
 _FALLBACK = "3.13"
 _OLDEST = (3, 11)
+
+_WRITE = "isonox workflows"
+_FORCE = "move what you need into the noxfile, or into a workflow of your own, then: isonox workflows --force"
 
 
 def workflows(
@@ -31,6 +35,7 @@ def workflows(
     ] = False,
     force: Annotated[bool, Help("replace files that were edited by hand, or not made by isonox", "f")] = False,
     update_pins: Annotated[bool, Help("first pin the actions to their newest releases")] = False,
+    json: Json = False,
 ) -> ExitCode:
     """Write the GitHub workflows of the pipeline: thin jobs that call the same sessions, and the gate.
 
@@ -38,8 +43,8 @@ def workflows(
     noxfile in a folder, the folder's name is in the names of the files, and there is no `codeql.yml`: CodeQL looks
     at the whole repository.
     """
-    if check and update_pins:
-        raise UsageError("--check writes nothing, and --update-pins writes the pins", hint="leave one of them out")
+    if check and (update_pins or force):
+        raise UsageError("--check writes nothing, so it goes with neither --force nor --update-pins")
     checkout = Checkout.here()
     top = git.find_root(checkout.root)
     if update_pins:
@@ -47,30 +52,25 @@ def workflows(
     setting = _setting(checkout, top)
     wanted = files.generate(checkout.plan(Selection()), setting, codeql=checkout.config.codeql and not setting.folder)
     drift = files.compare(top, wanted)
+    if json:
+        terminal.write_data(msgspec.json.format(msgspec.json.encode(drift), indent=2).decode())
+    theirs = [one for one in drift if not one.is_ours]
+    if drift and (check or (theirs and not force)):
+        shown = drift if check else theirs
+        if not json:
+            terminal.write_data("".join(one.diff for one in shown))
+        raise DriftError("\n".join(f"{one.path} {one.state.value}" for one in shown), hint=_FORCE if theirs else _WRITE)
     if check:
-        return _report(drift)
-    if (theirs := [one for one in drift if not one.is_ours]) and not force:
-        terminal.write_data("".join(one.diff for one in theirs))
-        raise DriftError(
-            "\n".join(f"{one.path} {one.state.value}" for one in theirs),
-            hint="move what you need into the noxfile, or into a workflow of your own, then: isonox workflows --force",
-        )
+        return ExitCode.OK
     files.apply(top, wanted, drift)
     for one in drift:
         sys.stderr.write(f"{'wrote' if one.path in wanted else 'removed'} {one.path}\n")
     if not drift:
         sys.stderr.write(f"nothing to do: {len(wanted)} files are as they should be\n")
+    if not git.branches(top, setting.branches):
+        names = " and ".join(setting.branches)
+        sys.stderr.write(f"warning: pushes to {names} are checked ([tool.isonox] branches); there is no such branch\n")
     return ExitCode.OK
-
-
-def _report(drift: list[Drift]) -> ExitCode:
-    if not drift:
-        return ExitCode.OK
-    terminal.write_data("".join(one.diff for one in drift))
-    for one in drift:
-        sys.stderr.write(f"error: {one.path} {one.state.value}\n")
-    sys.stderr.write("hint: isonox workflows\n")
-    return ExitCode.DRIFT
 
 
 def _setting(checkout: Checkout, top: Path) -> Setting:
@@ -84,12 +84,18 @@ def _setting(checkout: Checkout, top: Path) -> Setting:
         if not (root / name).is_file():
             raise ConfigurationError(
                 f"there is no {name} in {root}: the workflow's jobs start as `make` does",
-                hint="uv lock" if name == lockfile.LOCK else "isonox init writes it",
+                hint="uv lock" if name == lockfile.LOCK else "isonox init, in that folder, writes it",
             )
     locked = lockfile.read(root / lockfile.LOCK).package
     uv = next((one.version for one in locked if one.name == "uv"), None)
     if uv is None:
         raise ConfigurationError("uv.lock does not name uv, which the workflow pins", hint="uv add --group ci uv")
+    for one in locked:
+        if one.local_path and not (root / one.local_path).resolve().is_relative_to(top.resolve()):
+            raise ConfigurationError(
+                f"uv.lock has {one.name} at {one.local_path}, outside of this repository: no runner has that",
+                hint=f"name a release or a git URL: [tool.uv.sources] {one.name}",
+            )
     newest = config.newest_python or _FALLBACK
     runs_isonox = newest if _minor(newest) >= _OLDEST else _FALLBACK
     folder = root.relative_to(top).as_posix()
