@@ -722,12 +722,13 @@ def test_only_one_counter_example_per_cause_is_kept(prove: Prove) -> None:
     assert all(1 == len(one.faults) for one in found.counter_examples)
 
 
-def test_a_case_takes_less_than_a_millisecond(prove: Prove) -> None:
-    """Nine jobs are proved while somebody waits (figures: see the benchmark; here only its order)."""
-    plan = plan_of(*(job(f"stage{number}") for number in range(9)))
+def test_thousands_of_sessions_are_proved_by_some_of_each_kind(prove: Prove) -> None:
+    """What is alike gets the same faults once."""
+    plan = plan_of(*(job(f"tests({number})", stage="tests", package=f"p{number}") for number in range(600)))
     made = generated(plan)
 
     found = prove(made[CI], made, plan=plan)
 
     assert found.proved
-    assert sum(found.cases.values()) > 3_000
+    assert 600 == found.jobs
+    assert any("some stand for all" in note for note in found.notes)

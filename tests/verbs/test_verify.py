@@ -95,7 +95,7 @@ def test_a_mistake_is_shown_with_its_place_and_story(written: Repository, capsys
     assert "the gate:   green" in out
     assert "it should:  be red: no job ran 'lint'" in out
     assert "fix:        if: always()" in out
-    assert out.splitlines()[-1].startswith("not proved: 1 counter-example: ")
+    assert out.splitlines()[-1].startswith("not proved: 1 counter-example, 1 finding: ")
 
 
 @pytest.mark.usefixtures("by_hand")
@@ -187,3 +187,48 @@ def test_without_workflows_the_error_says_how_to_get_them(
 
     assert 2 == main(["verify"])
     assert "hint: isonox workflows writes it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        (CI, "--no-dependencies -s", "--no-dependencies --install-only -s"),
+        (".github/actions/set-up/action.yml", "fetch-depth: 0", "ref: main"),
+        (".github/actions/keep-records/action.yml", "retention-days: 7", "retention-days: 1"),
+    ],
+)
+def test_what_isonox_wrote_and_somebody_edited_is_not_proved(
+    written: Repository, capsys: pytest.CaptureFixture[str], name: str, before: str, after: str
+) -> None:
+    """Work could be left out in more ways than a model knows."""
+    text = (written.path / name).read_text(encoding="utf-8")
+    assert before in text
+    written.write({name: text.replace(before, after)})
+
+    code = main(["verify"])
+
+    said = capsys.readouterr().out
+    assert 1 == code
+    assert f"{name}:1: this file was edited by hand after isonox wrote it" in said
+    assert "\nnot proved: " in said
+
+
+def test_the_gates_name_is_taken_elsewhere(by_hand: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Branch protection can't tell the checks apart."""
+    other = by_hand.with_name("other.yml")
+    other.write_text(BY_HAND.replace("  gate:\n", "  tests:\n    name: Gate\n"), encoding="utf-8")
+
+    code = main(["verify", "--only-gate", str(by_hand)])
+
+    assert 1 == code
+    assert "job 'tests' has the name of the gate, 'gate'" in capsys.readouterr().out
+
+
+def test_pull_request_target_is_no_pull_request(by_hand: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It runs on the code of the branch that the pull request goes to."""
+    by_hand.write_text(BY_HAND.replace("on: pull_request", "on: pull_request_target"), encoding="utf-8")
+
+    code = main(["verify", "--only-gate", str(by_hand)])
+
+    assert 1 == code
+    assert "no pull request starts this workflow" in capsys.readouterr().out

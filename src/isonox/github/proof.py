@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SHOWN = 10
 #: Two faults at a time are tried up to this number, in all scenarios together; then evenly chosen ones of them.
 PAIRS = 40_000
+#: Jobs of one matrix, and sessions of one job, that get faults of their own; they differ in nothing but their names.
+ALIKE = 20
 #: What an `if` may read that scenarios and simulation give it; anything else may be different in another run.
 _GIVEN = ("needs.", "github.event_name", "github.ref", "github.base_ref", "github.head_ref", "github.repository")
 
@@ -195,7 +197,7 @@ class _Prover:
             yield f"steps of the gate that are taken to succeed: {', '.join(trusted)}"
         if called := [job.id for job in self.others if "uses" in job.node]:
             yield f"reusable workflows, each taken as one job: {', '.join(called)}"
-        yield from (f"two faults at once: {what}" for what in self.reduced)
+        yield from self.reduced
 
     def _scenario(self, label: str, scenario: Scenario) -> None:
         simulator = Simulator(self.workflow, scenario, self.facts, self.gate, cancels_rest=False)
@@ -224,9 +226,11 @@ class _Prover:
     def _faults(self, job: Job, baseline: Outcomes) -> Iterator[Fault]:
         """Yield everything that can happen to a job that runs."""
         name = job.id
-        for number, instance in enumerate(baseline[name].instances):
-            for left in instance.ran:
-                yield from (Fault(kind, name, number, left.session) for kind in OF_SESSIONS)
+        for number in self._chosen(len(baseline[name].instances)):
+            instance = baseline[name].instances[number]
+            for place in self._chosen(len(instance.ran)):
+                session = instance.ran[place].session
+                yield from (Fault(kind, name, number, session) for kind in OF_SESSIONS)
             if not instance.ran:
                 yield from (
                     Fault(Kind.FAILS, name, number, step=step) for step in _breakable(job, instance.skipped_steps)
@@ -234,6 +238,13 @@ class _Prover:
             yield from (Fault(kind, name, number) for kind in OF_JOBS)
         if baseline[name].instances and (self.facts or _may_skip(job)):
             yield Fault(Kind.SKIPPED, name, -1)
+
+    def _chosen(self, count: int) -> Sequence[int]:
+        """Return which of so many alike get faults: all, or of very many some."""
+        if count <= ALIKE:
+            return range(count)
+        self.reduced[f"of more than {ALIKE} jobs of a matrix, or sessions of a job, some stand for all"] = None
+        return range(0, count, math.ceil(count / ALIKE))
 
     def _pairs(self, singles: Sequence[Fault], simulator: Simulator, baseline: Outcomes) -> list[tuple[Fault, Fault]]:
         """Return two faults at a time that can strike together."""
@@ -247,11 +258,12 @@ class _Prover:
                     same = (fault.job, fault.instance, simulator.run((fault,))[fault.job], fault.kind is Kind.CANCELLED)
                     chosen.setdefault(same, fault)
             else:
-                self.reduced["the first and the last job of a matrix stand for all between them"] = None
+                note = "two faults at once: the first and the last job of a matrix stand for all between them"
+                self.reduced[note] = None
         pairs = [(one, other) for one, other in combinations(chosen.values(), 2) if _together(one, other)]
         step = math.ceil(len(pairs) / self.pairs)
         if step > 1:
-            self.reduced[f"of {len(pairs):,} cases every {step}th was tried"] = None
+            self.reduced[f"two faults at once: of {len(pairs):,} cases every {step}th was tried"] = None
         return pairs[::step] if step else pairs
 
     def _try(self, label: str, simulator: Simulator, faults: tuple[Fault, ...]) -> bool:

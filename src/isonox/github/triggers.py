@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from isonox.github.workflow_file import Job, Node, Workflow
 
 _PENDING = "starts no run, so the required check stays pending, and the pull request can't be merged"
-_PULL_REQUESTS = ("pull_request", "pull_request_target")
+#: Not `pull_request_target`: that runs the workflow, and checks out the code, of the branch it goes to.
+_PULL_REQUESTS = ("pull_request",)
 #: Without these, a pull request gets no check, or keeps the one of an older commit.
 _NEEDED_TYPES = ("opened", "synchronize", "reopened")
 
@@ -55,6 +56,15 @@ def findings(workflow: Workflow, gate: str, recorded: Sequence[Job]) -> Iterator
             f"GitHub cuts check names at {NAME_LIMIT}, and a cut name can't be required",
             "give it a short name",
         )
+    for job in workflow.jobs.values():
+        if job.id != gate and (job.node.text("name") or job.id).casefold() == name.casefold():
+            yield found_at(
+                job.node,
+                "name",
+                f"job {job.id!r} has the name of the gate, {name!r}",
+                "branch protection knows a check by its name only",
+                "call it something else",
+            )
     yield from _overlooked(recorded)
 
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import msgspec
 
-from isonox.errors import ConfigurationError, ExitCode, GitError
-from isonox.github import causes, hardening, pins, workflow_file
+from isonox.errors import ConfigurationError, ExitCode, GitError, IsonoxError
+from isonox.github import causes, files, hardening, pins, workflow_file
 from isonox.github.finding import Finding
 from isonox.github.proof import CounterExample, Proof, prove
 from isonox.github.workflow_file import Workflow
@@ -100,7 +100,9 @@ def _verified(path: Path, gate: str | None, *, only_gate: bool) -> Verified:
     workflow = workflow_file.load(path, top)
     plan = Checkout.here().plan(Selection()) if _has_gate(workflow) else None
     proof = prove(workflow, plan, gate=gate)
-    proof = msgspec.structs.replace(proof, notes=(*proof.notes, *_uncommitted(path, top, workflow.file)))
+    more = (*_edited(workflow), *_of_the_same_name(path, proof.gate, workflow, top))
+    notes = (*proof.notes, *_uncommitted(path, top, workflow.file))
+    proof = msgspec.structs.replace(proof, findings=(*proof.findings, *more), notes=notes)
     known = {} if only_gate else {action: (pin.version, pin.commit) for action, pin in pins.load(top).items()}
     return Verified(
         proved=proof.proved,
@@ -117,6 +119,43 @@ def _top(path: Path) -> Path:
         return git.find_root(folder)
     except (GitError, OSError):
         return folder.parents[1] if folder.parts[-2:] == (".github", "workflows") else folder
+
+
+def _edited(workflow: Workflow) -> Iterator[Finding]:
+    """Yield each file of isonox's that is not as isonox wrote it: no run shows every way to leave work out."""
+    used = {step.action.node.at("runs")[0] for job in workflow.jobs.values() for step in job.steps if step.action}
+    for name in sorted({workflow.file, *used}):
+        content = Path(name).read_text(encoding="utf-8")  # read before, so it is there
+        if content.startswith(generated.MARK) and files.is_edited(content):
+            yield Finding(
+                file=name,
+                line=1,
+                what="this file was edited by hand after isonox wrote it",
+                why="verify takes the steps that isonox writes for what they are",
+                fix="isonox workflows --check shows what was edited",
+            )
+
+
+def _of_the_same_name(path: Path, gate: str, workflow: Workflow, top: Path) -> Iterator[Finding]:
+    """Yield each job of the workflows beside this one whose check has the gate's name."""
+    name = workflow.jobs[gate].node.text("name") or gate
+    for other in sorted(path.resolve().parent.glob("*.y*ml")):
+        if other == path.resolve() or path.resolve().parent.parts[-2:] != (".github", "workflows"):
+            continue
+        try:
+            jobs = workflow_file.load(other, top).jobs.values()
+        except IsonoxError:
+            continue  # not a workflow that GitHub would run
+        for job in jobs:
+            if (job.node.text("name") or job.id).casefold() == name.casefold():
+                file, line = job.node.at("name")
+                yield Finding(
+                    file=file,
+                    line=line,
+                    what=f"job {job.id!r} has the name of the gate, {name!r}",
+                    why="branch protection knows a check by its name only",
+                    fix="call it something else",
+                )
 
 
 def _uncommitted(path: Path, top: Path, name: str) -> Iterator[str]:
