@@ -10,10 +10,11 @@ from typing import Annotated
 import msgspec
 
 from isonox.errors import ConfigurationError, ExitCode, GitError, IsonoxError
-from isonox.github import causes, files, hardening, pins, workflow_file
-from isonox.github.finding import Finding
-from isonox.github.proof import CounterExample, Proof, prove
-from isonox.github.workflow_file import Workflow
+from isonox.github import files, pins
+from isonox.github.verify import causes, hardening, workflow_file
+from isonox.github.verify.finding import Finding
+from isonox.github.verify.proof import CounterExample, Proof, prove
+from isonox.github.verify.workflow_file import Workflow
 from isonox.model.plan import Selection
 from isonox.system import clock, git, terminal
 from isonox.verbs.checkout import Checkout

@@ -8,9 +8,9 @@ import pytest
 from tests.github.conftest import job, plan_of
 
 from isonox.errors import ConfigurationError
-from isonox.github import globs, matrix, scenarios, workflow_file
-from isonox.github.faults import Facts, Fault, Kind, Left
-from isonox.github.simulation import Outcome, Simulator
+from isonox.github.verify import globs, matrix, scenarios, workflow_file
+from isonox.github.verify.faults import Facts, Fault, Kind, Left
+from isonox.github.verify.simulation import Outcome, Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,20 +11,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isonox.errors import ConfigurationError
-from isonox.github import expressions, matrix
-from isonox.github.faults import Kind
 from isonox.github.jobs import MATRIX_LIMIT
-from isonox.github.steps import CANCELLED, FAILURE, SKIPPED, SUCCESS, Crew, Shift, environment, flag
-from isonox.github.workflow_file import scalar_text
+from isonox.github.verify import expressions, matrix
+from isonox.github.verify.faults import Kind
+from isonox.github.verify.steps import CANCELLED, FAILURE, SKIPPED, SUCCESS, Crew, Shift, environment, flag
+from isonox.github.verify.workflow_file import scalar_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from isonox.github.expressions import Value
-    from isonox.github.faults import Facts, Fault, Left
-    from isonox.github.scenarios import Scenario
-    from isonox.github.steps import Judged, Uploaded
-    from isonox.github.workflow_file import Job, Workflow
+    from isonox.github.verify.expressions import Value
+    from isonox.github.verify.faults import Facts, Fault, Left
+    from isonox.github.verify.scenarios import Scenario
+    from isonox.github.verify.steps import Judged, Uploaded
+    from isonox.github.verify.workflow_file import Job, Workflow
 
 _ENDS = {
     Kind.LOST: FAILURE,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from isonox.github import shell
+from isonox.github.verify import shell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

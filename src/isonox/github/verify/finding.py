@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from isonox.github.workflow_file import Node
+    from isonox.github.verify.workflow_file import Node
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, order=True):

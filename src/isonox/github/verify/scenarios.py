@@ -12,15 +12,15 @@ import re
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from isonox.github import expressions, values
-from isonox.github.expressions import ExpressionError
-from isonox.github.workflow_file import Node
+from isonox.github.verify import expressions, values
+from isonox.github.verify.expressions import ExpressionError
+from isonox.github.verify.workflow_file import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from isonox.github.expressions import Expression, Value
-    from isonox.github.workflow_file import Job, Step, Workflow
+    from isonox.github.verify.expressions import Expression, Value
+    from isonox.github.verify.workflow_file import Job, Step, Workflow
 
 #: Outputs that nobody can know are tried in all combinations up to this number, then one at a time.
 COMBINATIONS = 16

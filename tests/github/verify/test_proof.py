@@ -9,14 +9,15 @@ import pytest
 from tests.github.conftest import job, plan_of, setting_of
 
 from isonox.errors import ConfigurationErrors, UsageError
-from isonox.github import files, gate, proof, workflow_file
+from isonox.github import files, gate
+from isonox.github.verify import proof, workflow_file
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from isonox.github.proof import CounterExample, Proof
+    from isonox.github.verify.proof import CounterExample, Proof
     from isonox.model.plan import Plan
 
     #: See the fixture `prove`.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isonox.github import scenarios
-from isonox.github.finding import Finding, found_at
 from isonox.github.jobs import NAME_LIMIT
+from isonox.github.verify import scenarios
+from isonox.github.verify.finding import Finding, found_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from isonox.github.workflow_file import Job, Node, Workflow
+    from isonox.github.verify.workflow_file import Job, Node, Workflow
 
 _PENDING = "starts no run, so the required check stays pending, and the pull request can't be merged"
 #: Not `pull_request_target`: that runs the workflow, and checks out the code, of the branch it goes to.

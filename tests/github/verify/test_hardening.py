@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.github.conftest import job, plan_of, setting_of
 
-from isonox.github import files, hardening, pins, workflow_file
+from isonox.github import files, pins
+from isonox.github.verify import hardening, workflow_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from isonox.github.finding import Finding
+    from isonox.github.verify.finding import Finding
 
 CI = ".github/workflows/ci.yml"
 PINS = {"actions/checkout": ("v7.0.1", "3" * 40)}

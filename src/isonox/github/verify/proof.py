@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from isonox.errors import ConfigurationErrors
-from isonox.github import causes, scenarios, triggers
-from isonox.github.faults import BENIGN, OF_JOBS, OF_SESSIONS, Facts, Fault, Kind
-from isonox.github.finding import Finding
-from isonox.github.simulation import Simulator
-from isonox.github.steps import PLANS, SKIPPED, SUCCESS, by_name
-from isonox.github.workflow_file import scalar_text
+from isonox.github.verify import causes, scenarios, triggers
+from isonox.github.verify.faults import BENIGN, OF_JOBS, OF_SESSIONS, Facts, Fault, Kind
+from isonox.github.verify.finding import Finding
+from isonox.github.verify.simulation import Simulator
+from isonox.github.verify.steps import PLANS, SKIPPED, SUCCESS, by_name
+from isonox.github.verify.workflow_file import scalar_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from isonox.github.scenarios import Scenario
-    from isonox.github.simulation import Outcomes
-    from isonox.github.workflow_file import Job, Workflow
+    from isonox.github.verify.scenarios import Scenario
+    from isonox.github.verify.simulation import Outcomes
+    from isonox.github.verify.workflow_file import Job, Workflow
     from isonox.model.plan import Plan
 
 #: Counter-examples that are shown: one for each cause.

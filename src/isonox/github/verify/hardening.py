@@ -10,14 +10,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from isonox.errors import ConfigurationError
-from isonox.github import scenarios
-from isonox.github.finding import Finding, found_at
-from isonox.github.workflow_file import Node, scalar_text
+from isonox.github.verify import scenarios
+from isonox.github.verify.finding import Finding, found_at
+from isonox.github.verify.workflow_file import Node, scalar_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from isonox.github.workflow_file import Job, Step, Workflow
+    from isonox.github.verify.workflow_file import Job, Step, Workflow
 
 _PIP = re.compile(r"\bpip3?\s+install\b(?P<rest>[^\n;&|]*)")
 _NO_NETWORK = re.compile(r"--require-hashes|--no-deps|--no-index")

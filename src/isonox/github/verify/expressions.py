@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from isonox.errors import ConfigurationError, did_you_mean
-from isonox.github import values
-from isonox.github.values import Value, to_string, truthy
+from isonox.github.verify import values
+from isonox.github.verify.values import Value, to_string, truthy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -8,15 +8,15 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isonox.errors import ConfigurationError
-from isonox.github import expressions, globs, scenarios, shell
-from isonox.github.faults import RED, Kind, Left
+from isonox.github.verify import expressions, globs, scenarios, shell
+from isonox.github.verify.faults import RED, Kind, Left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from isonox.github.expressions import Value
-    from isonox.github.faults import Facts
-    from isonox.github.workflow_file import Action, Job, Node, Step, Workflow
+    from isonox.github.verify.expressions import Value
+    from isonox.github.verify.faults import Facts
+    from isonox.github.verify.workflow_file import Action, Job, Node, Step, Workflow
 
 SUCCESS, FAILURE, CANCELLED, SKIPPED = "success", "failure", "cancelled", "skipped"
 

@@ -6,17 +6,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from isonox.errors import UsageError, did_you_mean
-from isonox.github import globs, scenarios
-from isonox.github.finding import Finding, found_at
-from isonox.github.steps import ALLS_GREEN, CANCELLED, DOWNLOAD, FAILURE, GATES, SKIPPED, SUCCESS
-from isonox.github.workflow_file import scalar_text
+from isonox.github.verify import globs, scenarios
+from isonox.github.verify.finding import Finding, found_at
+from isonox.github.verify.steps import ALLS_GREEN, CANCELLED, DOWNLOAD, FAILURE, GATES, SKIPPED, SUCCESS
+from isonox.github.verify.workflow_file import scalar_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from isonox.github.faults import Facts
-    from isonox.github.simulation import Outcomes
-    from isonox.github.workflow_file import Job, Node, Step, Workflow
+    from isonox.github.verify.faults import Facts
+    from isonox.github.verify.simulation import Outcomes
+    from isonox.github.verify.workflow_file import Job, Node, Step, Workflow
 
 #: How what isonox has written gets right again.
 _AGAIN = "isonox workflows"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from isonox.errors import ConfigurationError
-from isonox.github import workflow_file
+from isonox.github.verify import workflow_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from isonox.github.workflow_file import Workflow
+    from isonox.github.verify.workflow_file import Workflow
 
     Load = Callable[..., Workflow]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isonox.github.expressions import (
+from isonox.github.verify.expressions import (
     ExpressionError,
     condition,
     evaluate,
@@ -27,7 +27,7 @@ from isonox.github.expressions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from isonox.github.expressions import Value
+    from isonox.github.verify.expressions import Value
 
 CORPUS: dict[str, Any] = json.loads((Path(__file__).parent / "corpus" / "expressions.json").read_text("utf-8"))
 CONTEXTS: dict[str, Value] = {

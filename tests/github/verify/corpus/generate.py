@@ -3,7 +3,7 @@
 The expressions come from a seed, so that another version of the library gives a readable difference. Usage::
 
     npm install @actions/expressions@0.3.61 --prefix DIR
-    python tests/github/corpus/generate.py DIR/node_modules
+    python tests/github/verify/corpus/generate.py DIR/node_modules
 
 The library differs from GitHub's runner in corners, where isonox does as the runner does; expressions from there are
 left out (`differs`), and `test_expressions.py` has them by hand.
