@@ -29,7 +29,7 @@ def hooks(session: isonox.Session) -> None:
 @isonox.session(python="3.13", timeout_minutes=30, tags=["integration"])
 def act(session: isonox.Session) -> None:
     """Run the generated workflows with act, and compare what they leave with `isonox ci`."""
-    session.install_group("act")
+    session.install_group("act", project=True)
     session.run("pytest", "-m", "act and not whole", "tests/act", *session.posargs)
 
 
