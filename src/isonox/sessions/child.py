@@ -10,12 +10,18 @@ import os
 import signal
 import sys
 import threading
+import time
 
 from isonox.sessions import hook
 from isonox.system import processes
 
 #: Set by the parent: a pipe's reading end, closed by the kernel when the parent dies.
 LIFELINE_VARIABLE = "ISONOX_LIFELINE"
+
+#: What Python calls the starting of a process. Source: https://docs.python.org/3/library/audit_events.html
+_STARTS = frozenset({"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
+#: How often the processes below are looked for again.
+_LATE = 4
 
 
 def main() -> None:
@@ -33,8 +39,18 @@ def main() -> None:
 
 def _watch(descriptor: int) -> None:
     os.read(descriptor, 1)  # returns only when the writing end is closed: nothing is ever written
+    sys.addaudithook(_start_nothing)
     processes.kill_tree(os.getpid(), grace=0.5, include_root=False)
+    for _ in range(_LATE):  # what was about to start when the hook came
+        time.sleep(0.05)
+        processes.kill_tree(os.getpid(), grace=0, include_root=False)
     os._exit(128 + signal.SIGKILL)
+
+
+def _start_nothing(event: str, _arguments: object) -> None:
+    """Refuse new processes: the session goes on in its own thread while everything below it is ended."""
+    if event in _STARTS:
+        raise RuntimeError("the run is over: isonox ci has ended")
 
 
 if __name__ == "__main__":
