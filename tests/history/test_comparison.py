@@ -36,8 +36,8 @@ LAPTOP = {
     "temporary": "/var/folders/zz/T",
 }
 RUNNER = {
-    "root": "/home/runner/work/shop/shop",
-    "run": "/home/runner/work/shop/shop/.isonox/runs/2-b",
+    "root": "/home/runner/shop",
+    "run": "/home/runner/shop/.isonox/runs/2-b",
     "environment": "/cache/nox/tests",
     "environments": "/cache/nox",
     "nox": "/opt/tools/nox",
@@ -159,18 +159,18 @@ def test_a_run_on_a_laptop_and_one_on_github_are_the_same() -> None:
         run="2-b",
         seconds=9.0,
         interpreter=Interpreter(asked="3.12", version="3.12.8", path="/opt/hostedtoolcache/bin"),
-        posargs=("--conf=/home/runner/work/shop/shop/x.ini",),
+        posargs=("--conf=/home/runner/shop/x.ini",),
         commands=(
             Command(argv=("/opt/tools/nox/bin/uv", "venv", "/cache/nox/tests"), phase="environment"),
             *ran(
                 ("/opt/tools/nox/bin/uv", "pip", "sync", "/cache/nox/tests/isonox-requirements.txt"),
-                ("/cache/nox/tests/bin/python", "-m", "pip", "install", "-e", "/home/runner/work/shop/shop"),
-                ("/usr/bin/make", "-C", "/home/runner/work/shop/shop/docs"),
-                ("/cache/nox/tests/bin/pytest", "--junit-xml=/home/runner/work/shop/shop/.isonox/runs/2-b/junit.xml"),
+                ("/cache/nox/tests/bin/python", "-m", "pip", "install", "-e", "/home/runner/shop"),
+                ("/usr/bin/make", "-C", "/home/runner/shop/docs"),
+                ("/cache/nox/tests/bin/pytest", "--junit-xml=/home/runner/shop/.isonox/runs/2-b/junit.xml"),
                 ("/opt/tools/nox/bin/python", "/cache/nox/tests/tmp/list.txt", "/scratch/tmpzz9988aa/f"),
             ),
         ),
-        environment=Environment(policy="declared", values={"DATA": "/home/runner/work/shop/shop/data"}),
+        environment=Environment(policy="declared", values={"DATA": "/home/runner/shop/data"}),
         artifacts=(
             "tests/.coverage.vm.pid7.XuZ3ggEx.H4",
             "tests/.coverage.vm.pid8.XuZ3ggEx.H4",
