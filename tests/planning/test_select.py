@@ -1,5 +1,7 @@
 """Which sessions a selection means."""
 
+from typing import Any
+
 import pytest
 
 from isonox.errors import ExitCode, NothingSelectedError, UsageError
@@ -48,7 +50,7 @@ def pipeline() -> Pipeline:
         ({"names": ("coverage",)}, ["tests-3.12(api)", "tests-3.13(core)", "coverage"]),
     ],
 )
-def test_selection_by_name_tag_package_and_python(selection: dict[str, tuple[str, ...]], expected: list[str]) -> None:
+def test_selection_by_name_tag_package_and_python(selection: dict[str, Any], expected: list[str]) -> None:
     """Restrictions add up; what is required comes along; the noxfile's order is kept."""
     assert expected == list(select(pipeline(), Selection(**selection)))
 

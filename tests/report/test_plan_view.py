@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -46,7 +46,7 @@ def pipeline() -> Pipeline:
 def planned(pipeline: Pipeline) -> Callable[..., Plan]:
     """Plan a selection; lint and 3.11 were timed before."""
 
-    def make(*names: str, ci: tuple[str, ...] = (), **selection: tuple[str, ...]) -> Plan:
+    def make(*names: str, ci: tuple[str, ...] = (), **selection: Any) -> Plan:
         return build(
             pipeline,
             Selection(names=names, **selection),

@@ -21,6 +21,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         environment: "declared" for `isonox.session`; "inherited" for a plain `nox.session`, whose
             environment isonox leaves as it found it.
+        inputs: What decides the result, beside what is always counted; None for the default (see
+            `isonox.model.inputs`).
+        cache_seconds: How long a verdict may be reused, where its inputs do not tell all; None without a limit.
+        weight: How many cores the session uses; "all" for as many as there are.
+        exclusive: Whether nothing else may run at the same time.
+        declaration: A line of the noxfile's statement that declares the session.
     """
 
     environment: Literal["declared", "inherited"] = "declared"
@@ -28,11 +34,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     timeout_minutes: float | None = None
     env: dict[str, str] = {}
     secrets: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] | None = None
     artifacts: tuple[str, ...] = ()
     cache: bool = True
+    cache_seconds: float | None = None
+    weight: int | Literal["all"] = 1
+    exclusive: bool = False
     required: bool = True
     permissions: dict[str, str] = {}
+    declaration: int | None = None
 
 
 #: What a plain `@nox.session` gets.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +20,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         packages: Only sessions of these packages (sessions that are for no package are left out).
         pythons: Only sessions for these interpreters.
         posargs: Passed to every asked job after `--`.
+        base: A revision: only jobs that are affected by what changed since its merge base with HEAD.
     """
 
     names: tuple[str, ...] = ()
@@ -26,6 +28,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     packages: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
     posargs: tuple[str, ...] = ()
+    base: str | None = None
 
 
 class ReasonKind(StrEnum):
@@ -35,10 +38,18 @@ class ReasonKind(StrEnum):
     ASKED = "asked"
     REQUIRED = "required-by"
     NOTIFIED = "notified-by"
+    CHANGED = "changed"
+    DEPENDENCY = "changed-dependency"
+    ALWAYS = "always"
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One reason; `detail` is the word that was asked for, or the job that requires or notified it."""
+    """One reason.
+
+    Attributes:
+        detail: The word that was asked for; the job that requires or notified it; the file that changed, or the
+            changed file of a package that this one depends on; why it can't be told whether it is affected.
+    """
 
     kind: ReasonKind
     detail: str = ""
@@ -56,6 +67,10 @@ class PlannedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         requires: Ids of jobs of this plan that must be green first.
         estimate_seconds: Expected duration.
         estimate_from: "history" (median of its last green runs) or "prior" (never seen).
+        weight: How many cores it uses; "all" for as many as there are.
+        exclusive: Whether nothing else may run at the same time.
+        fingerprint: Hash of the named inputs that decide its result; None where they can't be named.
+        uncached: Why there is no fingerprint; empty where there is one.
     """
 
     id: str
@@ -71,7 +86,10 @@ class PlannedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     posargs: tuple[str, ...] = ()
     estimate_seconds: float
     estimate_from: str
+    weight: int | Literal["all"] = 1
+    exclusive: bool = False
     fingerprint: str | None = None
+    uncached: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):

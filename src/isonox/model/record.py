@@ -102,6 +102,36 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     line: int | None = None
 
 
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session asked `install_group` for: with the lock, it decides what was installed.
+
+    Attributes:
+        project: Whether packages of the workspace were installed too: that of the session, or all.
+        package: The session's package, if it is for one.
+        python: Full version of the environment's Python.
+    """
+
+    groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    project: bool = False
+    package: str | None = None
+    python: str = ""
+
+
+class Undeclared(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a session used and that is none of its declared inputs, so that its verdict is not reused.
+
+    Attributes:
+        kind: "read" or "listed" (a path relative to the workspace's root), "connected" (an address), "wrote" (an
+            input that the session changed itself).
+        hint: How to declare it.
+    """
+
+    kind: Literal["read", "listed", "connected", "wrote"]
+    what: str
+    hint: str = ""
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What one job did.
 
@@ -116,6 +146,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         written_by: "session" (the wrapper inside the session) or "run" (the parent or the gate, for a job that
             could not).
         from_run: For a cached verdict, the run that it comes from.
+        fingerprint: The fingerprint that the plan had for this job.
+        installations: What it installed from the lock.
+        undeclared: What it used beside its declared inputs.
+        traced: Whether undeclared inputs were looked for.
         places: Folders of this machine that commands may name: "root" (the workspace), "run" (this run's folder),
             "environment" (the session's), "environments" (nox's folder of them), "nox" (the environment that nox
             runs in), "home", "temporary".
@@ -148,6 +182,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     written_by: Literal["session", "run"] = "session"
     from_run: str | None = None
+    fingerprint: str | None = None
+    installations: tuple[Installation, ...] = ()
+    undeclared: tuple[Undeclared, ...] = ()
+    traced: bool = False
     places: dict[str, str] = {}
 
 

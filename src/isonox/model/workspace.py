@@ -68,14 +68,26 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Each (source, target) once, in however many places it is declared."""
         return frozenset((edge.source, edge.target) for edge in self.edges)
 
+    @cached_property
+    def dependencies(self) -> dict[str, tuple[str, ...]]:
+        """For each package, the names of those that it depends on directly."""
+        found: dict[str, dict[str, None]] = {package.name: {} for package in self.packages}
+        for edge in self.edges:
+            found.setdefault(edge.source, {})[edge.target] = None
+        return {source: tuple(targets) for source, targets in found.items()}
+
+    @cached_property
+    def _order(self) -> dict[str, int]:
+        return {package.name: position for position, package in enumerate(self.packages)}
+
     def closure(self, name: str) -> tuple[str, ...]:
         """Return `name` and all packages that it depends on, in order of path; cycles are fine."""
         reached = {name}
         frontier = [name]
         while frontier:
-            source = frontier.pop()
-            for edge in self.edges:
-                if edge.source == source and edge.target not in reached:
-                    reached.add(edge.target)
-                    frontier.append(edge.target)
-        return tuple(package.name for package in self.packages if package.name in reached)
+            for target in self.dependencies.get(frontier.pop(), ()):
+                if target not in reached:
+                    reached.add(target)
+                    frontier.append(target)
+        order = self._order
+        return tuple(sorted((one for one in reached if one in order), key=order.__getitem__))

@@ -177,7 +177,7 @@ def _facts(session: Session) -> dict[str, str]:
         "environment": "declared: nothing else reaches it" if own else "inherited: whatever is set where it runs",
         "variables": ", ".join(facts.env),
         "secrets": ", ".join(facts.secrets),
-        "inputs": ", ".join(facts.inputs),
+        "inputs": ", ".join(facts.inputs or ()),
         "artifacts": ", ".join(facts.artifacts),
         "cached": "yes" if facts.cache else "no",
         "required": "yes" if facts.required else "no: its failure is waived",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, overload
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import nox
 
@@ -15,6 +17,7 @@ from isonox.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from types import FrameType
 
     from nox._decorators import Func
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Name of the parameter (nox's `parametrize`) that carries the package of a per-package session.
 PACKAGE_PARAMETER = "package"
+
+#: What nox calls the noxfile's module.
+_NOXFILE_MODULE = "user_nox_module"
 
 
 @overload
@@ -48,9 +54,11 @@ def session(
     timeout_minutes: float | None = None,
     env: Mapping[str, str] | None = None,
     secrets: Sequence[str] = (),
-    inputs: Sequence[str] = (),
+    inputs: Sequence[str] | None = None,
     artifacts: Sequence[str] = (),
-    cache: bool = True,
+    cache: bool | timedelta = True,
+    weight: int | Literal["all"] = 1,
+    exclusive: bool = False,
     required: bool = True,
     permissions: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Any]], Func]: ...
@@ -69,9 +77,11 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     timeout_minutes: float | None = None,
     env: Mapping[str, str] | None = None,
     secrets: Sequence[str] = (),
-    inputs: Sequence[str] = (),
+    inputs: Sequence[str] | None = None,
     artifacts: Sequence[str] = (),
-    cache: bool = True,
+    cache: bool | timedelta = True,
+    weight: int | Literal["all"] = 1,
+    exclusive: bool = False,
     required: bool = True,
     permissions: Mapping[str, str] | None = None,
     **nox_arguments: Any,
@@ -95,9 +105,15 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
             `[tool.isonox] timeout-minutes`, which is 60.
         env: Variables that the session sees, beside the allow-list.
         secrets: Names of variables that pass into the session and whose values are kept out of logs and records.
-        inputs: Globs of files, relative to the workspace root, that decide the result.
+        inputs: Patterns of files that decide the result: `docs/**`, `names:**/*.md` (only which there are),
+            `pyproject.toml#tool.ruff` (one table). For a package's session they count beside the package and what it
+            depends on, for another one alone. By default every file counts, or for a package's session every file
+            outside of the other packages.
         artifacts: Globs of files to keep after the session, passed or not.
-        cache: Whether a verdict may be reused while the inputs are unchanged.
+        cache: Whether a verdict may be reused while the inputs are unchanged; or for how long, where they do not tell
+            all that decides it (`timedelta(hours=24)`).
+        weight: How many cores the session uses, or "all"; it starts when so many are free.
+        exclusive: Whether nothing else may run at the same time.
         required: False for a session that informs: its failure is waived, with the reason printed.
         permissions: GitHub token permissions that the session's job needs.
         nox_arguments: `python`, `name`, `tags`, `requires`, `default`, ...: as in nox.
@@ -111,15 +127,20 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     hook.install()
     name: str = nox_arguments.get("name") or func.__name__
     _refuse_unavailable(name, services=services, shards=shards)
-    _check_values(name, timeout_minutes, env or {}, secrets=secrets, inputs=inputs, artifacts=artifacts)
+    _check_values(name, timeout_minutes, env or {}, secrets=secrets, inputs=inputs or (), artifacts=artifacts)
+    _check_schedule(name, cache, weight)
     facts = Facts(
         per_package=bool(per_package),
         timeout_minutes=timeout_minutes or project.config(project.root()).timeout_minutes,
         env=dict(env or {}),
         secrets=tuple(secrets),
-        inputs=tuple(inputs),
+        inputs=None if inputs is None else tuple(inputs),
         artifacts=tuple(artifacts),
-        cache=cache,
+        cache=bool(cache),
+        cache_seconds=cache.total_seconds() if isinstance(cache, timedelta) else None,
+        weight=weight,
+        exclusive=exclusive,
+        declaration=_declared_at(),
         required=required,
         permissions=dict(permissions or {}),
     )
@@ -150,6 +171,16 @@ def _with_own_session(func: Callable[..., Any], facts: Facts) -> Callable[..., A
     return call
 
 
+def _declared_at() -> int | None:
+    """Return the line of the noxfile's statement at module level that is being run."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way up that costs nothing
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == _NOXFILE_MODULE:
+            return frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
 def _refuse_unavailable(name: str, *, services: Sequence[Any], shards: int) -> None:
     """A fact that this version would ignore is an error: ignored, it would be a silent green."""
     if services:
@@ -162,6 +193,14 @@ def _refuse_unavailable(name: str, *, services: Sequence[Any], shards: int) -> N
             f"session {name!r}: shards={shards}: splitting is not available in this version of isonox",
             hint="leave `shards` out; pytest-xdist (`-n auto`) splits over cores",
         )
+
+
+def _check_schedule(name: str, cache: object, weight: object) -> None:
+    """Refuse a time to live or a weight that makes no sense."""
+    if isinstance(cache, timedelta) and cache <= timedelta():
+        raise ConfigurationError(f"session {name!r}: cache={cache} must be more than nothing", hint="or cache=False")
+    if weight != "all" and not (isinstance(weight, int) and weight >= 1):
+        raise ConfigurationError(f"session {name!r}: weight={weight!r} must be a number of cores, or 'all'")
 
 
 def _check_values(name: str, timeout_minutes: float | None, env: Mapping[str, Any], **lists: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import tomllib
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from packaging.utils import canonicalize_name
 
@@ -16,6 +16,7 @@ from isonox.workspace import pyproject as pyproject_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import timedelta
     from pathlib import Path
 
     from isonox.sessions.session import Session
@@ -30,9 +31,11 @@ class StageOptions(TypedDict, total=False):
     timeout_minutes: float
     env: Mapping[str, str]
     secrets: Sequence[str]
-    inputs: Sequence[str]
+    inputs: Sequence[str] | None
     artifacts: Sequence[str]
-    cache: bool
+    cache: bool | timedelta
+    weight: int | Literal["all"]
+    exclusive: bool
     required: bool
     permissions: Mapping[str, str]
 

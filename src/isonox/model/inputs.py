@@ -1,0 +1,144 @@
+"""Which files decide the result of a session.
+
+What a session declares (`inputs=`) is a list of patterns:
+
+- `docs/**`, `*.toml`, `libs/*/schema.json`: files by their path from the workspace's root. `*` and `?` stay within one
+  folder, `**` goes through any number of them; a pattern that ends in "/" means everything below.
+- `names:**/*.md`: only which files there are, not what is in them.
+- `pyproject.toml#tool.ruff`: one table of a TOML file.
+
+| session | `inputs` | what counts |
+|---|---|---|
+| for a package | none | the package, the packages that it depends on, and every file outside of all packages |
+| for a package | given | the package, the packages that it depends on, and these |
+| for the workspace | none | every file |
+| for the workspace | given | exactly these |
+
+Beside the files always count: the noxfile and what it imports, the lock entries that are installed, the interpreter,
+the platform, the declared environment, the arguments, and what the required sessions depend on.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from isonox.model.pipeline import Session
+    from isonox.model.workspace import Workspace
+
+#: What a pattern begins with if only the names of the files count.
+NAMES = "names:"
+
+#: Files that have a part of their own in every fingerprint, and count only as that: the noxfile (by statement) and the
+#: lock (by entry).
+APART = frozenset({"noxfile.py", "uv.lock"})
+
+
+class Table(NamedTuple):
+    """A table of a TOML file: `pyproject.toml#tool.ruff`."""
+
+    file: str
+    key: str
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that decide the result of one session.
+
+    Attributes:
+        everything: All files of the tree.
+        packages: Names of packages whose files count: that of the session, and those that it depends on.
+        outside: Whether files outside of all packages count.
+        files: Patterns of further files.
+        names: Patterns of files of which only the names count.
+        tables: Tables of TOML files.
+    """
+
+    everything: bool = False
+    packages: tuple[str, ...] = ()
+    outside: bool = False
+    files: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+def of(session: Session, workspace: Workspace) -> Inputs:
+    """Return what decides the result of a session; see this module's text."""
+    declared = session.facts.inputs
+    packages = workspace.closure(session.package) if session.package else ()
+    if declared is None:
+        return Inputs(packages=packages, outside=True) if packages else Inputs(everything=True)
+    names = tuple(pattern.removeprefix(NAMES) for pattern in declared if pattern.startswith(NAMES))
+    tables = tuple(Table(*pattern.split("#", 1)) for pattern in declared if "#" in pattern)
+    files = tuple(pattern for pattern in declared if not pattern.startswith(NAMES) and "#" not in pattern)
+    return Inputs(packages=packages, files=files, names=names, tables=tables)
+
+
+def owners(workspace: Workspace, paths: Iterable[str]) -> dict[str, list[str]]:
+    """Sort files by the innermost package that they belong to; those outside of all belong to "".
+
+    A root that only holds the workspace together owns nothing.
+    """
+    places = {package.path: package.name for package in workspace.packages if package.installable}
+    by_folder: dict[str, str] = {"": places.get(".", "")}
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        name = by_folder.get(folder)
+        if name is None:
+            name = _owner(folder, places, by_folder)
+        found.setdefault(name, []).append(path)
+    return found
+
+
+def _owner(folder: str, places: dict[str, str], by_folder: dict[str, str]) -> str:
+    """Return the package around a folder, and remember it."""
+    name = places.get(folder)
+    if name is None:
+        above = folder.rpartition("/")[0]
+        name = by_folder.get(above)
+        if name is None:
+            name = _owner(above, places, by_folder)
+    by_folder[folder] = name
+    return name
+
+
+def matching(patterns: tuple[str, ...], paths: Iterable[str]) -> list[str]:
+    """Return the paths that at least one pattern means, in their order."""
+    match = matcher(patterns).match
+    return [path for path in paths if match(path)]
+
+
+@functools.cache
+def matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return an expression that matches the paths that at least one pattern means, whole."""
+    return re.compile("|".join(f"(?:{_translated(pattern)})" for pattern in patterns) or r"(?!)", re.DOTALL)
+
+
+def _translated(pattern: str) -> str:
+    pattern = f"{pattern}**" if pattern.endswith("/") else pattern
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]+\])", pattern.removeprefix("./"))
+    return "".join(_part(part) for part in parts) + r"\Z"
+
+
+def _part(part: str) -> str:
+    match part:
+        case "**/":
+            return r"(?:.*/)?"
+        case "**":
+            return r".*"
+        case "*":
+            return r"[^/]*"
+        case "?":
+            return r"[^/]"
+        case _ if part.startswith("[") and part.endswith("]"):
+            negated = part.startswith("[!")
+            inside = re.sub(r"([\\^[])", r"\\\1", part[2:-1] if negated else part[1:-1])
+            return f"[^{inside}]" if negated else f"[{inside}]"
+        case _:
+            return re.escape(part)
