@@ -9,7 +9,7 @@ from isonox import stages
 stages.lint()
 stages.format()
 stages.types()
-stages.tests()
+stages.tests(workers="auto")
 stages.coverage()
 stages.security()
 stages.audit()

@@ -21,12 +21,11 @@ from docs import docstrings, markdown, structs
 from isonox import errors, stages
 from isonox.errors import ExitCode, IsonoxError
 from isonox.history import comparison
-from isonox.model import pipeline, plan, record, verdict, workspace
+from isonox.model import config, pipeline, plan, record, verdict, workspace
 from isonox.report import document
 from isonox.sessions import environment
 from isonox.verbs.declaration import Kind, Option, Verb
-from isonox.verbs.table import VERBS
-from isonox.workspace import config
+from isonox.verbs.table import verbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,7 +105,7 @@ may be left out is an option. `make` has short names for most of them and hands 
 
 Standard output is for data, standard error for talk. [Exit codes](exit-codes.md) have a page of their own.
 """
-    alike = itertools.groupby(VERBS, key=lambda verb: verb.options if verb.takes_posargs else verb.name)
+    alike = itertools.groupby(verbs(), key=lambda verb: verb.options if verb.takes_posargs else verb.name)
     return markdown.joined(intro, *(_verbs(tuple(verbs)) for _, verbs in alike))
 
 
@@ -138,7 +137,8 @@ Facts about the repository, in the root's `pyproject.toml`. All keys have defaul
 Everything that is wrong with it is reported at once, with file and key: an unknown key, a wrong type, a version that
 is no string.
 
-`runner`, `branches`, `environment` and `codeql` are for the generated workflows.
+`runner`, `branches`, `environment`, `codeql`, `target-minutes`, `remote-cache` and `affected` are for the generated
+workflows.
 
 Where `pythons` is not given, the versions are those of the root's classifiers; without classifiers, those that
 `requires-python` allows, up to 3.{_newest_minor()}. Where the root is no project, all packages together decide.
@@ -213,13 +213,21 @@ that nox was started in.
 - The variables below, if they are set. Patterns are those of Python's `fnmatch`.
 - What `[tool.isonox] pass-env` and the session's `secrets` name, if it is set.
 - {", ".join(f"`{name}={value}`" for name, value in environment.FIXED.items())}.
+- How many cores it has: see below.
 - What the session's `env` says, which comes last and wins.
 """
     groups = _allowed_groups()
     if tuple(name for names in groups.values() for name in names) != environment.ALLOWED:
         raise ValueError("the source of environment.ALLOWED can't be read any more")
     lists = (f"## {title}\n\n" + ", ".join(f"`{name}`" for name in names) for title, names in groups.items())
-    return markdown.joined(intro, *lists)
+    cores = f"""## How many cores
+
+The session's share of the machine, `session.cores`. These say how many, never what to do: no result may depend on them,
+so they are no part of a fingerprint. [How to share the cores](../how-to/cores.md).
+
+{markdown.table(("variable", "read by"), [(f"`{name}`", reader) for name, reader in environment.CORES.items()])}
+"""
+    return markdown.joined(intro, cores, *lists)
 
 
 def _allowed_groups() -> dict[str, list[str]]:

@@ -2,6 +2,6 @@
 
 import sys
 
-from isonox.cli import main
+from isonox.entry import main
 
 sys.exit(main())

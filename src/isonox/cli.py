@@ -8,14 +8,16 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from isonox.errors import ExitCode, UsageError, did_you_mean
+from isonox.system import terminal
 from isonox.system.version import own_version
+from isonox.verbs import table
 from isonox.verbs.boundary import guarded
-from isonox.verbs.declaration import Kind, Option, Verb
+from isonox.verbs.declaration import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from isonox.verbs.declaration import Function
+    from isonox.verbs.declaration import Function, Option, Verb
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,20 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser for all verbs (the reference documentation is made from it too)."""
-    from isonox.verbs.table import VERBS  # noqa: PLC0415 - `isonox --version` needs none of them
-
+def parser(names: Sequence[str] = table.NAMES) -> argparse.ArgumentParser:
+    """Return the parser for some verbs, by default for all (the reference documentation is made from that)."""
     top = _Parser(
         prog="isonox",
         description="Run your CI pipeline here exactly as it runs there: one noxfile, two places, the same verdict.",
         epilog=_exit_codes(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"isonox {own_version()}")
+    top.add_argument("--version", action="store_true", help="show the version and end")
     verbs = top.add_subparsers(metavar="VERB", title="verbs", dest="verb", required=True, parser_class=_Parser)
-    for verb in VERBS:
-        _add_verb(verbs, verb)
+    for name in names:
+        _add_verb(verbs, table.load(name))
     return top
 
 
@@ -53,13 +53,18 @@ def _run(arguments: list[str]) -> ExitCode:
     if not before and not posargs:
         parser().print_help(sys.stderr)
         return ExitCode.USAGE
+    if before == ["--version"]:
+        terminal.write_data(f"isonox {own_version()}")
+        return ExitCode.OK
+    known = before[:1] if before[:1] and before[0] in table.NAMES else table.NAMES
     try:
-        parsed = vars(parser().parse_args(before))
-    except SystemExit as stop:  # --help and --version: argparse has printed them
+        parsed = vars(parser(known).parse_args(before))
+    except SystemExit as stop:  # --help: argparse has printed it
         return ExitCode(int(stop.code or 0))
     function: Function = parsed.pop("function")
     takes_posargs: bool = parsed.pop("takes_posargs")
     verb = parsed.pop("verb")
+    del parsed["version"]
     if posargs and not takes_posargs:
         raise UsageError(f"isonox {verb} takes nothing after `--`, got: {' '.join(posargs)}")
     if takes_posargs:

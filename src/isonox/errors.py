@@ -101,6 +101,10 @@ class StateError(IsonoxError):
     """`.isonox/` can't be read or written (permissions, full disk)."""
 
 
+class DamagedEntryError(StateError):
+    """A result of the cache is not whole; it was removed, so that its job runs."""
+
+
 class DriftError(IsonoxError):
     """A generated file is not what isonox would write, and writing it would lose somebody's work."""
 

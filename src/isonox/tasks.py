@@ -13,7 +13,7 @@ from invoke.tasks import Task
 from isonox.errors import ExitCode
 from isonox.verbs.boundary import guarded
 from isonox.verbs.declaration import Kind
-from isonox.verbs.table import VERBS
+from isonox.verbs.table import verbs
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -62,4 +62,4 @@ def _after_double_dash() -> list[str]:
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 
-namespace = Collection(*[task_of(verb) for verb in VERBS])
+namespace = Collection(*[task_of(verb) for verb in verbs()])

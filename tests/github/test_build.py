@@ -250,10 +250,14 @@ def test_every_job_ends(limits: list[float | None], minutes: int) -> None:
 
 
 def test_sessions_that_share_a_job_share_its_time() -> None:
-    """Two in each, so twice the limit."""
+    """A planned matrix says how much that is: ten minutes for each of its sessions, and a quarter of an hour."""
     plan = plan_of(*(job(f"tests-{number}", timeout_minutes=10) for number in range(300)))
+    entries = json.loads(jobs.outputs(plan)["tests"])["include"]
 
-    assert 35 == workflow_of(generated(plan))["jobs"]["tests"]["timeout-minutes"]
+    assert "${{ fromJSON(matrix.minutes) }}" == workflow_of(generated(plan))["jobs"]["tests"]["timeout-minutes"]
+    assert {1: "25", 2: "35"} == {len(one["sessions"].split("\n")): one["minutes"] for one in entries}
+    (alone,) = json.loads(jobs.outputs(plan_of(job("a", timeout_minutes=None)))["a"])["include"]
+    assert "360" == alone["minutes"]
 
 
 def test_artifacts_are_gone_after_a_week_and_never_silently_empty() -> None:
@@ -287,6 +291,68 @@ def test_only_runs_of_pull_requests_are_cancelled() -> None:
                 } == parsed(text)["concurrency"]
     names = [parsed(text)["name"] for made in every(SMALL) for name, text in made.items() if "/workflows/" in name]
     assert ["CI", "CodeQL", "CI (libs/api)", "CodeQL"] == names
+
+
+STORED = {"targeted": True}, {"remote_cache": True}, {"targeted": True, "remote_cache": True}
+PATHS = {True: ".isonox/cache\n.isonox/history.db\n", False: ".isonox/history.db\n"}
+
+
+@pytest.mark.parametrize("changes", STORED)
+def test_the_store_is_restored_by_all_and_saved_by_pushes_to_the_default_branch(changes: dict[str, Any]) -> None:
+    """The plan takes the newest, the gate the very same, and saves it under a key that no other run has.
+
+    Source: https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching
+    """
+    for made in every(SMALL, **changes):
+        found = workflow_of(made)["jobs"]
+        folder = workflow_of(made)["defaults"]["run"].get("working-directory", "")
+        paths = "".join(f"{folder and folder + '/'}{line}\n" for line in PATHS["remote_cache" in changes].splitlines())
+        first, again, saved = (
+            step for name in ("plan", "gate") for step in found[name]["steps"] if "cache" in step.get("uses", "")
+        )
+
+        assert [paths] * 3 == [step["with"]["path"] for step in (first, again, saved)]
+        prefix = "isonox-ci-libs-api/" if folder else "isonox-ci/"
+        assert f"{prefix}${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}" == saved["with"]["key"]
+        assert (saved["with"]["key"], f"{prefix}\n") == (first["with"]["key"], first["with"]["restore-keys"])
+        assert "${{ steps.store.outputs.cache-matched-key }}" == found["plan"]["outputs"]["store"]
+        assert "${{ needs.plan.outputs.store }}" == again["with"]["key"]
+        assert "needs.plan.outputs.store != ''" == again["if"]
+        assert (
+            "${{ !cancelled() && github.event_name == 'push' && "
+            "github.ref == format('refs/heads/{0}', github.event.repository.default_branch) }}"
+        ) == saved["if"]
+        assert ["actions/cache/restore"] * 2 == [step["uses"].partition("@")[0] for step in (first, again)]
+        assert saved["uses"].startswith("actions/cache/save@")
+
+
+def test_what_is_cached_is_fetched_as_what_ran() -> None:
+    """The records and artifacts of known results are an artifact of the plan, and its name is like the others."""
+    found = workflow_of(generated(SMALL, remote_cache=True))["jobs"]
+
+    assert {"artifact": "records.plan.0"} == found["plan"]["steps"][-1]["with"]
+    assert "records.{plan,lint}.*" == found["tests"]["steps"][0]["with"]["records"]
+    assert "records" not in found["lint"]["steps"][0]["with"]
+    assert "records.*" == found["gate"]["steps"][0]["with"]["records"]
+
+
+def test_no_stage_takes_the_name_of_what_the_plan_puts_out() -> None:
+    """One that is called `store` gets another id."""
+    plan = plan_of(job("store"))
+    found = workflow_of(generated(plan, remote_cache=True))["jobs"]
+
+    assert 2 == len(found["plan"]["outputs"])
+    assert "store" not in found
+
+
+def test_a_base_arrives_by_a_variable_and_only_from_pull_requests() -> None:
+    """Other events have none: all jobs are planned."""
+    found = workflow_of(generated(SMALL, affected=True))["jobs"]
+    plan, gate = found["plan"]["steps"][1], found["gate"]["steps"][1]
+
+    assert ["${{ github.event.pull_request.base.sha }}"] * 2 == [one["env"]["BASE"] for one in (plan, gate)]
+    assert '.isonox/env/bin/isonox plan --github --base "$BASE"\n' == plan["run"]
+    assert '.isonox/env/bin/isonox gate --results "$RESULTS" --base "$BASE"\n' == gate["run"]
 
 
 # What others could make of it
@@ -451,7 +517,13 @@ def test_matrices_are_planned_at_run_time_where_the_workflow_could_not_list_them
     """With packages, whose number changes, or more than twenty sessions of a stage."""
     found = workflow_of(generated(plan))["jobs"]
 
-    assert dynamic == build.is_dynamic(plan) == ("plan" in found)
+    assert dynamic == build.is_dynamic(plan, always=False) == ("plan" in found)
+
+
+@pytest.mark.parametrize("change", ["targeted", "remote_cache", "affected"])
+def test_matrices_are_planned_at_run_time_where_they_depend_on_more_than_the_commit(change: str) -> None:
+    """On durations, on known results, on what a pull request changes."""
+    assert "plan" in workflow_of(generated(SMALL, **{change: True}))["jobs"]
 
 
 def test_durations_do_not_change_the_workflow() -> None:

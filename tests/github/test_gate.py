@@ -36,6 +36,7 @@ def job(name: str, *requires: str) -> PlannedJob:
         estimate_seconds=1,
         estimate_from="prior",
         posargs=("-x",),
+        fingerprint=f"inputs of {name}",
     )
 
 
@@ -51,15 +52,26 @@ def record(name: str, **facts: Any) -> Record:
         "commit": COMMIT,
         "posargs": ("-x",),
         "started": "2026-11-21T10:45:00Z",
+        "fingerprint": f"inputs of {name}",
     }
     return Record(isonox="1", run="r", job=name, stage=name.partition("-")[0], **{**usual, **facts})
 
 
-def judged(plan: Plan, records: Iterable[Record], /, **results: str) -> Judgement:
-    """Judge, with a workflow job for each stage; all that are not named ended as success."""
+def judged(plan: Plan, records: Iterable[Record], known: Iterable[str] | None = None, /, **results: str) -> Judgement:
+    """Judge, with a workflow job for each stage; all that are not named ended as success.
+
+    A stage whose jobs are all cached was skipped. The store has the results of all jobs, or of those that are known.
+    """
+    arrived = tuple(records)
     carriers = {one.id: one.stage for one in plan.jobs}
-    ended = {"plan": "success", **dict.fromkeys(carriers.values(), "success"), **results}
-    return judge(plan, records, ended, carriers, run="github-7", now="2026-11-21T11:00:00Z")
+    cached = {one.job for one in arrived if one.verdict is Verdict.CACHED}
+    idle = set(carriers.values()) - {carriers[one.id] for one in plan.jobs if one.id not in cached}
+    usual = {stage: "skipped" if stage in idle else "success" for stage in carriers.values()}
+    stored = {f"inputs of {name}" for name in (carriers if known is None else known)}
+    now = "2026-11-21T11:00:00Z"
+    return judge(
+        plan, arrived, {"plan": "success", **usual, **results}, carriers, known=stored, run="github-7", now=now
+    )
 
 
 PLAN = plan_of(job("lint"), job("tests-3.11", "lint"), job("tests-3.12", "lint"), job("docs"))
@@ -99,6 +111,47 @@ def test_cached_and_waived_jobs_are_green() -> None:
 
     assert judged(PLAN, cached).green
     assert judged(PLAN, waived).green
+
+
+@pytest.mark.parametrize(
+    ("facts", "known", "reason"),
+    [
+        ({}, [], "its cached verdict is not in the store"),
+        ({}, ["lint"], "its cached verdict is not in the store"),
+        ({"fingerprint": "inputs of lint"}, ["lint", "docs"], "its verdict was cached for other inputs than the gate"),
+        ({"fingerprint": None}, ["docs"], "its verdict was cached for other inputs than the gate finds"),
+    ],
+)
+def test_a_cached_verdict_that_the_store_does_not_have_is_missing(
+    facts: dict[str, Any], known: list[str], reason: str
+) -> None:
+    """Whatever its record says: the gate looks the fingerprint of its own plan up by itself."""
+    cached = changed("docs", verdict=Verdict.CACHED, from_run="6", **facts)
+
+    ((verdict, why),) = red(judged(PLAN, cached, known)).values()
+
+    assert Verdict.MISSING is verdict
+    assert why.startswith(reason)
+
+
+def test_a_job_without_a_fingerprint_is_never_cached() -> None:
+    """What decides its result has no name, so nothing can be the same."""
+    plan = plan_of(msgspec.structs.replace(job("docs"), fingerprint=None))
+    cached = record("docs", verdict=Verdict.CACHED, from_run="6", fingerprint=None)
+
+    assert {"docs"} == set(red(judged(plan, [cached])))
+
+
+def test_a_stage_is_skipped_exactly_when_all_of_it_is_cached() -> None:
+    """One that ran although nothing had to, and one that did not although something had to, are contradictions."""
+    cached = changed("docs", verdict=Verdict.CACHED, from_run="6")
+    half = changed("tests-3.11", verdict=Verdict.CACHED, from_run="6")
+
+    assert judged(PLAN, cached, docs="skipped").green
+    assert judged(PLAN, half, tests="success").green
+    for name, records, result in (("docs", cached, "success"), ("tests", half, "skipped"), ("docs", cached, "failure")):
+        judgement = judged(PLAN, records, **{name: result})
+        assert (f"workflow job {name!r} ended as {result}, although all of its jobs are green",) == judgement.problems
 
 
 @pytest.mark.parametrize("verdict", RED)
@@ -264,6 +317,9 @@ DAMAGES: Mapping[str, Callable[[Record], tuple[Record, ...]]] = {
     "without tests": lambda one: (msgspec.structs.replace(one, verdict=Verdict.PASSED, tests=TestCounts()),),
     "without a reason": lambda one: (msgspec.structs.replace(one, verdict=Verdict.WAIVED, reason=""),),
     "without a run": lambda one: (msgspec.structs.replace(one, verdict=Verdict.CACHED, from_run=None),),
+    "cached for other inputs": lambda one: (
+        msgspec.structs.replace(one, verdict=Verdict.CACHED, from_run="6", fingerprint="others"),
+    ),
     "twice": lambda one: (one, one),
     "of another job": lambda one: (msgspec.structs.replace(one, job="deploy"),),
     "notifying": lambda one: (msgspec.structs.replace(one, notified=(Notification(session="report"),)),),

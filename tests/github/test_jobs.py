@@ -209,7 +209,7 @@ def test_the_matrices_are_one_line_of_json_each() -> None:
     found = jobs.outputs(plan_of(job("lint"), *many(300, python="3.12").jobs))
 
     assert {"lint", "tests"} == set(found)
-    alone = {"name": "lint", "sessions": "lint", "python": "", "artifact": "records.lint.0"}
+    alone = {"name": "lint", "sessions": "lint", "python": "", "artifact": "records.lint.0", "minutes": "360"}
     assert {"include": [alone]} == json.loads(found["lint"])
     entries = json.loads(found["tests"])["include"]
     assert [f"tests-{number}" for number in range(300)] == sorted(
@@ -257,17 +257,55 @@ def test_ids_that_would_not_arrive_as_they_are_are_refused(text: str, reason: st
         assert (f"session {text!r}: {reason}", f"session {f'other-{text}'!r}: {reason}") == caught.value.problems
 
 
-def test_the_estimate_is_the_longest_way_with_a_set_up_for_each_job() -> None:
-    """Lint beside it costs nothing; the gate is one job more; sessions that share a job wait for each other."""
-    plan = plan_of(
-        job("lint", estimate_seconds=10),
-        job("build", estimate_seconds=20),
-        job("api-1", "build", estimate_seconds=30),
-        job("api-2", "build", estimate_seconds=5),
-    )
+def timed(name: str, *requires: str, **facts: object) -> PlannedJob:
+    """A planned job whose duration was recorded."""
+    return job(name, *requires, estimate_from="history", **facts)
 
-    assert (5 + 20) + (5 + 30) + 5 == jobs.estimate(plan, 5)
-    assert 2 * 30 + 0 == jobs.estimate(many(512), 0)
+
+def packs_of(plan: Plan, seconds: float, **facts: object) -> dict[str, list[tuple[str, ...]]]:
+    """Return the sessions of each job by carrier, for a target; set-up takes ten seconds."""
+    found = jobs.group(plan, jobs.Target(seconds, 10), **facts)
+    return {carrier.id: [pack.sessions for pack in carrier.packs] for carrier in found}
+
+
+def test_sessions_share_jobs_as_far_as_the_target_allows() -> None:
+    """Plan, set-up and gate take 10 seconds each: a tight target leaves a job each, a wide one lets them share."""
+    tests = [timed(f"tests-{number}", "lint", estimate_seconds=20) for number in range(4)]
+    plan = plan_of(timed("lint", estimate_seconds=20), *tests)
+    names = [one.id for one in tests]
+
+    assert {"lint": [("lint",)], "tests": [(name,) for name in names]} == packs_of(plan, 80)
+    assert {"lint": [("lint",)], "tests": [tuple(names[:2]), tuple(names[2:])]} == packs_of(plan, 100)
+    assert {"lint": [("lint",)], "tests": [tuple(names)]} == packs_of(plan, 140)
+
+
+def test_the_plan_orders_the_sessions_of_a_job() -> None:
+    """However they were packed: nox runs them in that order."""
+    plan = plan_of(*(timed(f"tests-{number}", estimate_seconds=number) for number in range(9)))
+
+    assert {"tests": [tuple(f"tests-{number}" for number in range(9))]} == packs_of(plan, 600)
+
+
+def test_a_stage_that_was_never_timed_is_not_packed() -> None:
+    """A guess tells nothing about what fits."""
+    plan = plan_of(*many(3).jobs, *(timed(f"docs-{number}", estimate_seconds=1) for number in range(3)))
+
+    assert [3, 1] == [len(packs) for packs in packs_of(plan, 3600).values()]
+
+
+def test_what_is_known_is_left_out_and_nothing_else_changes() -> None:
+    """Ids stay, also those of stages with nothing to run, and so do the requirements."""
+    first, second = job("a-1"), job("a-2", "b-1", "lint")
+    plan = plan_of(job("lint"), first, job("b-1", "a-1"), second)
+
+    found = jobs.group(plan, None, {"lint", "a-1"})
+
+    assert [(one.id, one.jobs, one.needs) for one in jobs.group(plan)] == [(o.id, o.jobs, o.needs) for o in found]
+    assert [[], [], [("b-1",)], [("a-2",)]] == [[pack.sessions for pack in one.packs] for one in found]
+    assert {found[2].id, found[3].id} == set(jobs.outputs(plan, None, {"lint", "a-1"}))
+    assert [0, 1] == [
+        len(packs) for packs in packs_of(plan_of(timed("lint"), timed("docs")), 600, known={"lint"}).values()
+    ]
 
 
 def test_a_session_that_nox_would_take_for_an_option_is_refused() -> None:

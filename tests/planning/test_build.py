@@ -5,11 +5,11 @@ import pytest
 
 from isonox.model.pipeline import Facts, Pipeline, Session
 from isonox.model.plan import PLAN_VERSION, Plan, Selection
-from isonox.planning.build import PRIOR_SECONDS, build
+from isonox.planning.build import build
 
 PIPELINE = Pipeline.validated(
     (
-        Session(id="build", stage="build", facts=Facts(timeout_minutes=5)),
+        Session(id="build", stage="build", facts=Facts(timeout_minutes=5, weight="all", exclusive=True)),
         Session(id="api", stage="api", requires=("build",), facts=Facts(required=False)),
     )
 )
@@ -28,14 +28,13 @@ def test_same_inputs_give_the_same_bytes() -> None:
 
 
 def test_the_plan_carries_what_the_run_needs() -> None:
-    """Facts, posargs and estimates with their origin."""
+    """Facts, what it takes of the machine, posargs, and estimates with their origin."""
     plan = made(durations={"api": 2.5}, commit="c" * 40, dirty=True)
 
     assert (plan.by_id["build"].timeout_minutes, plan.by_id["build"].required) == (5, True)
-    assert (
-        plan.by_id["build"].estimate_seconds,
-        plan.by_id["build"].estimate_from,
-    ) == (PRIOR_SECONDS, "prior")
+    assert (plan.by_id["build"].weight, plan.by_id["build"].exclusive) == ("all", True)
+    assert (plan.by_id["api"].weight, plan.by_id["api"].exclusive) == (1, False)
+    assert (plan.by_id["build"].estimate_seconds, plan.by_id["build"].estimate_from) == (2.5, "prior")
     assert (plan.by_id["api"].estimate_seconds, plan.by_id["api"].estimate_from) == (2.5, "history")
     assert not plan.by_id["api"].required
     assert plan.by_id["api"].posargs == ("-k", "x")

@@ -1,17 +1,21 @@
 """Order, longest ways, critical path."""
 
 from itertools import pairwise
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isonox.model.plan import PlannedJob
-from isonox.planning.graph import critical_path, tail_lengths, topological
+from isonox.planning.graph import critical_path, lower_bound, tail_lengths, topological
 
 
-def job(name: str, *requires: str) -> PlannedJob:
+def job(name: str, *requires: str, **facts: Any) -> PlannedJob:
     """A planned job of one second."""
-    return PlannedJob(id=name, session=name, stage=name, requires=requires, estimate_seconds=1, estimate_from="prior")
+    return PlannedJob(
+        id=name, session=name, stage=name, requires=requires, estimate_seconds=1, estimate_from="prior", **facts
+    )
 
 
 @st.composite
@@ -49,3 +53,20 @@ def test_critical_path_is_the_longest_chain(graph: dict[str, list[str]], data: s
 def test_requirements_outside_of_the_plan_do_not_count() -> None:
     """A selection may leave out what a session requires."""
     assert critical_path([job("a", "elsewhere")], {"a": 1.0}) == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        ([], 0.0),
+        ([job("long"), job("short"), job("after", "long")], 13.0),
+        ([job("long", weight=2), job("short", weight="all"), job("after", weight="all")], 12.0),
+        ([job("long", weight=3), job("short", exclusive=True), job("after", weight="all")], 17.0),
+        ([job("long", weight=3), job("short", weight=3), job("after", weight=2)], 14.0),
+    ],
+)
+def test_no_schedule_beats_the_lower_bound(jobs: list[PlannedJob], expected: float) -> None:
+    """On four cores: the longest way, the work over the cores, or what can't run side by side."""
+    seconds = {"long": 10.0, "short": 4.0, "after": 3.0}
+
+    assert lower_bound(jobs, seconds, 4) == expected

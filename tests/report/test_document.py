@@ -86,6 +86,25 @@ def test_times_are_those_of_the_records_and_causes_stand_last(
     assert TestCounts(passed=15, failed=1, errors=2, skipped=3) == made.tests
 
 
+def test_a_run_is_measured_against_the_best_schedule_of_what_really_ran(
+    ended: Callable[..., RunEnded], job: Callable[..., PlannedJob], record: Callable[..., Record]
+) -> None:
+    """Actual times on the cores that there were; what was cached took none, whatever its record says."""
+    wide, narrow, hit = job("wide", weight="all"), job("narrow"), job("hit", requires=("narrow",))
+    done = [
+        (wide, record(wide, seconds=6.0)),
+        (narrow, record(narrow, seconds=2.0)),
+        (hit, record(hit, Verdict.CACHED, seconds=50.0, from_run="earlier")),
+    ]
+
+    here = document.of_run(ended(*done, seconds=8.0, slots=4))
+    remote = document.of_run(ended(*done, seconds=8.0))
+
+    assert (4, 6.5, 8.0) == (here.slots, here.lower_bound_seconds, here.sum_seconds)
+    assert (None, None) == (remote.slots, remote.lower_bound_seconds)
+    assert document.CriticalPath(jobs=("wide",), seconds=6.0) == here.critical_path
+
+
 def test_paths_are_told_from_the_current_folder(
     ended: Callable[..., RunEnded],
     job: Callable[..., PlannedJob],

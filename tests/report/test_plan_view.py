@@ -59,20 +59,39 @@ def planned(pipeline: Pipeline) -> Callable[..., Plan]:
 
 
 def test_the_plan(planned: Callable[..., Plan]) -> None:
-    """Jobs with reasons and estimates, and how long it takes alone, at least, and on these slots."""
+    """Jobs with reasons and estimates, and how long it takes alone, at least, and on these cores."""
     expected = """\
 job              requires                          estimate                      why
 lint                                               2.5s (its last green runs)    default, required-by tests-3.11(api)
 tests-3.11(api)  lint                              1m 30s (its last green runs)  default, required-by coverage
-tests-3.12(api)                                    30.0s (a guess: never timed)  default, required-by coverage
-coverage         tests-3.11(api), tests-3.12(api)  30.0s (a guess: never timed)  default
+tests-3.12(api)                                    1m 30s (others of its stage)  default, required-by coverage
+coverage         tests-3.11(api), tests-3.12(api)  46.2s (a guess: never timed)  default
 
-4 jobs: 2m 32s one after the other (2 jobs never timed)
-critical path: 2m 02s: lint -> tests-3.11(api) -> coverage
-about 2m 02s with 2 at once
+4 jobs: 3m 49s one after the other (2 jobs never timed)
+critical path: 2m 19s: lint -> tests-3.11(api) -> coverage
+about 2m 19s on 2 cores; no schedule beats 2m 19s
 """
 
     assert expected == plan_view.show_plan(planned(), 2)
+
+
+def test_a_plan_says_who_takes_more_than_one_core(plan: Callable[..., Plan], job: Callable[..., PlannedJob]) -> None:
+    """One core each is not worth a column; with wide jobs the work is more than the seconds."""
+    jobs = [job("two", weight=2), job("all", weight="all"), job("alone", exclusive=True), job("one")]
+    expected = """\
+job    cores       estimate
+two    2           30.0s (a guess: never timed)
+all    all         30.0s (a guess: never timed)
+alone  all, alone  30.0s (a guess: never timed)
+one                30.0s (a guess: never timed)
+
+4 jobs: 2m 00s one after the other (4 jobs never timed)
+critical path: 30.0s: two
+about 1m 30s on 4 cores; no schedule beats 1m 22s
+"""
+
+    assert expected == plan_view.show_plan(plan(*jobs), 4)
+    assert "  cores" not in plan_view.show_plan(plan(job("one")), 1)
 
 
 def test_long_lists_in_a_plan_are_counted(plan: Callable[..., Plan], job: Callable[..., PlannedJob]) -> None:

@@ -127,6 +127,22 @@ records and logs: .isonox/runs/20261121T104500Z-3fa94c
     assert expected == text(ended((one, record(one)), (two, record(two)), seconds=2.0), console())
 
 
+def test_a_run_is_compared_with_the_best_schedule(
+    ended: Callable[..., RunEnded],
+    job: Callable[..., PlannedJob],
+    record: Callable[..., Record],
+    console: Callable[..., Console],
+) -> None:
+    """How many cores there were, and how near it came; nothing is said where no job took any time."""
+    one, two, hit = job("lint"), job("docs"), job("hit")
+    cached = record(hit, Verdict.CACHED, from_run="earlier")
+
+    said = text(ended((one, record(one)), (two, record(two)), seconds=2.5, slots=1), console())
+
+    assert "lower bound: 2.0s on 1 core; the run took 1.25 times that\n" in said
+    assert "lower bound" not in text(ended((hit, cached), seconds=2.5, slots=1), console())
+
+
 def test_jobs_are_grouped_by_stage_in_the_order_of_the_plan(
     ended: Callable[..., RunEnded],
     job: Callable[..., PlannedJob],

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from isonox.errors import ExitCode
+from isonox.run.executor import START_VARIABLE
 from isonox.sessions import run_directory
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ def checkout(tmp_path: Path) -> Callable[[str], Path]:
         return tmp_path
 
     return make
+
+
+@pytest.fixture(params=["forked", "spawned"])
+def _each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start jobs in both ways that there are."""
+    if request.param == "spawned":
+        monkeypatch.setenv(START_VARIABLE, "spawn")
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -74,6 +82,7 @@ def wait_until_gone(marker: str, seconds: float) -> list[psutil.Process]:
     return left
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_every_way_to_die_ends_in_the_right_verdict(
     checkout: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +284,7 @@ def a(session):
     assert [["a"], ["a"]] == [[record.job for record in run.read_records()] for run in runs]
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_ctrl_c_stops_everything_within_two_seconds_and_keeps_the_records(checkout: Callable[[str], Path]) -> None:
     """Children's children too, daemons included; what was running and what was waiting is cancelled."""
     marker = f"ctrl-c-{os.getpid()}"
@@ -306,6 +316,7 @@ def sleeps(session, n):
     assert seconds < 4  # two on an idle machine; the suite shares its cores
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_killing_the_parent_leaves_nothing_behind(checkout: Callable[[str], Path]) -> None:
     """`kill -9` at random moments: no child after five seconds, no half-written file, and the next run is right."""
     marker = f"kill-nine-{os.getpid()}"
@@ -350,6 +361,7 @@ def test_wrong_arguments_exit_2_without_a_traceback(checkout: Callable[[str], Pa
     assert not (folder / ".isonox" / "runs").exists()
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_what_a_stopped_session_started_by_itself_ends_too(checkout: Callable[[str], Path]) -> None:
     """Not only what nox ran for it."""
     marker = f"7{os.getpid()}"

@@ -49,6 +49,9 @@ def test_the_parts_of_nox_that_isonox_replaces_are_as_it_knows_them() -> None:
     """A nox release that changes one of these needs a look at sessions/hook.py and sessions/commands.py."""
     assert ["self"] == list(inspect.signature(nox.sessions.SessionRunner.execute).parameters)
     assert ["self", "target", "posargs"] == list(inspect.signature(nox.sessions.Session.notify).parameters)
+    assert ["self"] == list(inspect.signature(vars(nox.sessions.SessionRunner)["_create_venv"]).parameters)
+    assert "self.venv.create()" in inspect.getsource(vars(nox.sessions.SessionRunner)["_create_venv"])
+    assert ["self"] == list(inspect.signature(nox.virtualenv.VirtualEnv.create).parameters)
     assert ["interpreter"] == list(inspect.signature(vars(nox.virtualenv)["_find_python"]).parameters)
     assert "args" == next(iter(inspect.signature(vars(nox.command)["popen"]).parameters))
     assert "return_code, output = popen(" in inspect.getsource(nox.command.run).replace("\n", " ")
@@ -143,7 +146,7 @@ def tools(session):
     made.run_nox("--", "idna")
     exact = made.run_nox()
     made.write({"group": "tests"})
-    passed_over = made.run_nox("-R")
+    passed_over = made.run_nox("-R", "--", "idna")
     after = made.run_nox()
 
     assert (Verdict.WAIVED, "nothing was run: --install-only") == (first.record.verdict, first.record.reason)

@@ -115,6 +115,7 @@ def test_a_vulnerability_is_red_unless_it_is_ignored_with_a_reason(ledger: Repos
     ignored = ledger.run_nox("-s", "audit")
 
     assert ignored.record.verdict is Verdict.PASSED, ignored.output
+    assert (True, ()) == (ignored.record.traced, ignored.record.undeclared)  # its verdict is used for a time
     assert "ignored: GHSA-aaaa-bbbb-cccc: not reachable" in ignored.record.notes
 
 

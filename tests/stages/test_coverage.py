@@ -116,6 +116,33 @@ def test_lost_data_is_red(sharing: MakeRepository) -> None:
     assert {each.verdict for each in run.records.values()} == {Verdict.PASSED}
 
 
+KILLED = """
+import os
+from pathlib import Path
+
+import shop
+
+
+def test_era() -> None:
+    assert shop.era()
+    Path(os.environ["COVERAGE_FILE"] + ".killed.1.x").write_text("half of a file")
+"""
+
+
+def test_what_a_killed_process_half_wrote_is_red(sharing: MakeRepository) -> None:
+    """The tests passed, and what the others measured is one file; the total would lack the lines of that process."""
+    noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11"])\nstages.coverage()\n'
+    repo = sharing({"noxfile.py": noxfile, "src/shop.py": SHOP, "tests/test_shop.py": KILLED}, settings=PYTEST)
+
+    run = repo.run_nox("-s", "coverage")
+
+    left = run.folder / "artifacts/tests-3.11"
+    assert run.records["tests-3.11"].verdict is Verdict.PASSED
+    assert {".coverage", ".coverage.killed.1.x"} == {path.name for path in left.glob(".coverage*")}
+    assert run.records["coverage"].verdict is Verdict.FAILED
+    assert ".coverage.killed.1.x is no coverage data" in run.records["coverage"].reason
+
+
 def test_a_run_without_data_is_red(sharing: MakeRepository) -> None:
     """Coverage alone has nothing to combine, and names the command that makes something."""
     noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11"])\nstages.coverage(requires=[])\n'

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from isonox.model.config import Licenses
 from isonox.model.verdict import Verdict
 from isonox.stages.licenses import UNKNOWN, Shipped
-from isonox.workspace.config import Licenses
 
 if TYPE_CHECKING:
     from tests.conftest import MakeRepository, NoxRun

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from isonox import stages
+from isonox.errors import ConfigurationError
 from isonox.model.record import TestCounts
 from isonox.model.verdict import Verdict
 
@@ -69,7 +73,7 @@ def test_each_python_leaves_counts_a_report_and_coverage_data(sharing: MakeRepos
         record = run.records[job]
         assert record.tests == TestCounts(passed=1)
         assert f"{job}/junit.xml" in record.artifacts
-        assert list((run.folder / "artifacts" / job).glob(".coverage.*"))
+        assert [".coverage"] == [path.name for path in (run.folder / "artifacts" / job).glob(".coverage*")]
     assert repo.git("status", "--porcelain") == ""
 
 
@@ -142,3 +146,82 @@ def test_arguments_narrow_the_tests(sharing: MakeRepository) -> None:
 
     assert run.exit_code == 1
     assert run.record.reason == "no test was collected: nothing matches -k no_such"
+
+
+SPREAD = """
+from isonox import stages
+
+only = {{"pythons": ["3.11"], "group": "spread"}}
+stages.tests(**only, workers="auto", paths=["tests/test_all.py"])
+stages.tests(**only, name="capped", workers=2, paths=["tests/test_two.py"], env={{"LEAST": "{least}"}})
+stages.coverage(requires=["tests"], group="spread", overall=100)
+"""
+
+COUNTED = """
+import os
+
+import pytest
+import shop
+
+
+@pytest.mark.parametrize("amount", range(9))
+def test_price(amount: int) -> None:
+    assert shop.price(amount) == 2 * amount
+    assert os.environ["PYTEST_XDIST_WORKER_COUNT"] == os.environ["{variable}"]
+"""
+
+
+@pytest.mark.parametrize("cores", ["1", "3"])
+def test_workers_are_as_many_as_the_session_has_cores(sharing: MakeRepository, cores: str) -> None:
+    """One worker is one, too, so that isolation is the same everywhere; what they measure is complete."""
+    repo = sharing(
+        {
+            "noxfile.py": SPREAD.format(least=min(2, int(cores))),
+            "tests/test_all.py": COUNTED.format(variable="ISONOX_CORES"),
+            "tests/test_two.py": COUNTED.format(variable="LEAST"),
+            **CODE,
+        },
+        settings=f'{SETTINGS}\n[tool.coverage.run]\npatch = ["subprocess"]\nbranch = true\n',
+    )
+
+    run = repo.run_nox("-s", "capped", "coverage", env={"ISONOX_CORES": cores})
+
+    assert run.exit_code == 0, run.output
+    assert run.records["tests-3.11"].tests == TestCounts(passed=9)
+    assert run.records["coverage"].coverage_percent == 100
+    for job in ("tests-3.11", "capped-3.11"):
+        left = run.folder / "artifacts" / job
+        assert {".coverage", "junit.xml"} == {path.name for path in left.iterdir()}
+
+
+def test_workers_need_xdist_and_coverage_that_measures_them(sharing: MakeRepository) -> None:
+    """Both are red with what to add; a session that measures nothing needs xdist only."""
+    noxfile = """
+from isonox import stages
+
+stages.tests(pythons=["3.11"], workers="auto")
+stages.tests(pythons=["3.11"], name="unmeasured", workers=2, group="spread")
+stages.tests(pythons=["3.11"], name="plain", workers=2, group="spread", coverage=False)
+"""
+    repo = sharing({"noxfile.py": noxfile, "tests/test_shop.py": PASSING, **CODE}, settings=SETTINGS)
+
+    run = repo.run_nox()
+
+    reason = "pytest-xdist is needed here, but not in the dependency group 'tests'"
+    assert run.records["tests-3.11"].reason.startswith(reason), run.output
+    reason = "the tests run in processes of pytest-xdist, which coverage is not configured to measure"
+    assert run.records["unmeasured-3.11"].reason.startswith(reason)
+    assert run.records["plain-3.11"].verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 2, "weight": 2}, "say the same thing"),
+        ({"workers": 0}, "workers=0 must be a number of processes, or 'auto'"),
+    ],
+)
+def test_workers_that_make_no_sense_are_refused(options: dict[str, int], message: str) -> None:
+    """When the stage is declared."""
+    with pytest.raises(ConfigurationError, match=message):
+        stages.tests(**options)  # type: ignore[arg-type]  # by name

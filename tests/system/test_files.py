@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pathlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,10 +32,10 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
     target = tmp_path / "file.json"
     files.write_atomic(target, b"old")
 
-    def full(_descriptor: int) -> None:
+    def full(_path: Path, _target: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(pathlib.Path, "replace", full)
     with pytest.raises(StateError, match="the disk is full"):
         files.write_atomic(target, b"new")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -42,6 +43,22 @@ def test_a_process_that_is_gone_is_no_error() -> None:
     processes.kill_tree(process.pid, grace=0)
 
     assert [] == processes.descendants(process.pid)
+
+
+def test_the_children_of_this_process_are_ended_but_for_some() -> None:
+    """The dead ones wait for whoever started them."""
+    first, second = (subprocess.Popen(["sleep", "600"]) for _ in range(2))
+    seen = processes.has_children()
+
+    processes.end_children(but=[second.pid])
+
+    assert seen
+    assert -signal.SIGTERM == first.wait(5)
+    assert second.poll() is None
+    assert [second.pid] == [process.pid for process in processes.descendants(os.getpid())]
+    processes.end_children()
+    assert -signal.SIGTERM == second.wait(5)
+    assert [] == processes.descendants(os.getpid())
 
 
 @pytest.mark.parametrize(

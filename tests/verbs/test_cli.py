@@ -14,7 +14,7 @@ import pytest
 from isonox import cli
 from isonox.errors import ExitCode, IsonoxError
 from isonox.verbs import boundary
-from isonox.verbs.table import VERBS
+from isonox.verbs.table import verbs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def test_every_verb_has_help_that_reads_well(made: Repository) -> None:
     """The list names each verb with one line; each verb's own help shows its options."""
     listed = isonox(made.path, "--help").stdout
 
-    for verb in VERBS:
+    for verb in verbs():
         assert re.search(rf"^    {verb.name}\s", listed, re.MULTILINE)
         shown = isonox(made.path, verb.name, "--help")
         assert (0, "") == (shown.returncode, shown.stderr)
@@ -124,7 +124,7 @@ def test_invoke_has_the_same_verbs_options_and_exit_codes(made: Repository) -> N
     green = isonox(made.path, "test", "--", "-k", "two words", program="invoke")
     red = isonox(made.path, "ci", "--only", "lint", "--jobs", "1", program="invoke")
 
-    assert all(f"  {verb.name} " in listed for verb in VERBS)
+    assert all(f"  {verb.name} " in listed for verb in verbs())
     assert 0 == green.returncode, green.stderr
     assert 1 == red.returncode, red.stderr
 

@@ -14,7 +14,7 @@ from tests.conftest import WORKSPACES
 from isonox import cli
 from isonox.github import pins
 from isonox.github.jobs import SET_UP_SECONDS
-from isonox.planning.build import PRIOR_SECONDS
+from isonox.planning.estimates import PRIOR_SECONDS
 from isonox.report import wording
 from isonox.sessions import project
 

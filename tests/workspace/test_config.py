@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from isonox.errors import ConfigurationError, ConfigurationErrors
+from isonox.model.config import Config, Licenses
 from isonox.workspace import config
-from isonox.workspace.config import Config, Licenses
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from isonox.model.config import Config
 from isonox.model.workspace import Edge, EdgeKind
 from isonox.workspace import packages
-from isonox.workspace.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable

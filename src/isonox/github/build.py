@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from typing import TYPE_CHECKING
 
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from isonox.github.workflow import Scalar
     from isonox.model.plan import Plan
 
-#: Minutes that a job has beside those of its sessions: set-up, uploads, and the session's own way to an end.
-MARGIN_MINUTES = 15
-#: GitHub ends a job after six hours.
-LONGEST_MINUTES = 360
 #: Sessions of one stage that are listed in the workflow; with more, or with packages, they are planned at run time.
 STATIC_SESSIONS = 20
 
@@ -38,6 +33,15 @@ EXPRESSION_LIMIT = 21_000
 _TOKEN = "GITHUB_TOKEN"  # noqa: S105 - its name  # nosec B105
 #: GitHub refuses an empty matrix. `!failure()` lets a stage run when one that it needs has nothing to do.
 _UNLESS_EMPTY = "${{{{ !failure() && !cancelled() && needs.plan.outputs.{} != '' }}}}"
+
+#: Where a pull request starts from; empty for other events. Scripts get it by a variable.
+_BASE = {"BASE": "${{ github.event.pull_request.base.sha }}"}
+_WITH_BASE = ' --base "$BASE"'
+#: What a pull request saves only that pull request could use.
+_ON_DEFAULT_BRANCH = (
+    "${{ !cancelled() && github.event_name == 'push'"
+    " && github.ref == format('refs/heads/{0}', github.event.repository.default_branch) }}"
+)
 
 _CHECK_OUT = Permission("contents", "read", "check out the code")
 #: What `permissions` of a session may name, and what each may be.
@@ -77,6 +81,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         runner: Label of the runners.
         branches: Branches whose pushes are checked.
         environment: The GitHub environment that holds the secrets.
+        targeted: Whether sessions share jobs by their recorded durations.
+        remote_cache: Whether known results let jobs be left out.
+        affected: Whether pull requests run only what their changes affect.
     """
 
     facts: dict[str, Facts]
@@ -87,6 +94,15 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     runner: str = "ubuntu-24.04"
     branches: tuple[str, ...] = ("main",)
     environment: str = "ci"
+    targeted: bool = False
+    remote_cache: bool = False
+    affected: bool = False
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """What travels from run to run, relative to the noxfile's folder."""
+        cache = (".isonox/cache",) if self.remote_cache else ()
+        return (*cache, ".isonox/history.db") if self.remote_cache or self.targeted else ()
 
     @property
     def suffix(self) -> str:
@@ -119,7 +135,7 @@ def workflow(plan: Plan, setting: Setting) -> Workflow:
     if problems := [*_unfit(setting), *problems]:
         raise ConfigurationErrors(problems)
     carriers = jobs.group(plan)
-    dynamic = is_dynamic(plan)
+    dynamic = is_dynamic(plan, always=bool(setting.stored) or setting.affected)
     first = [_plan_job(carriers, setting)] if dynamic else []
     stages = [_stage_job(carrier, setting, dynamic=dynamic) for carrier in carriers]
     needs = [job.id for job in (*first, *stages)]
@@ -136,10 +152,17 @@ def workflow(plan: Plan, setting: Setting) -> Workflow:
     )
 
 
-def is_dynamic(plan: Plan) -> bool:
-    """Return whether the matrices are planned at run time: with packages, or too many sessions to list."""
-    return any(job.package for job in plan.jobs) or any(
-        len(carrier.jobs) > STATIC_SESSIONS for carrier in jobs.group(plan)
+def is_dynamic(plan: Plan, *, always: bool) -> bool:
+    """Return whether the matrices are planned at run time: with packages, or too many sessions to list.
+
+    Args:
+        plan: What is to run.
+        always: Whether what a job runs depends on more than the commit.
+    """
+    return (
+        always
+        or any(job.package for job in plan.jobs)
+        or any(len(carrier.jobs) > STATIC_SESSIONS for carrier in jobs.group(plan))
     )
 
 
@@ -270,14 +293,57 @@ def _plan_job(carriers: tuple[Carrier, ...], setting: Setting) -> Job:
         name=jobs.PLAN,
         comment="Evaluates the plan and hands each stage its matrix.",
         runs_on=setting.runner,
-        timeout_minutes=MARGIN_MINUTES,
+        timeout_minutes=jobs.MARGIN_MINUTES,
         permissions=(_CHECK_OUT,),
-        outputs={carrier.id: f"${{{{ steps.plan.outputs.{carrier.id} }}}}" for carrier in carriers},
+        outputs={carrier.id: f"${{{{ steps.plan.outputs.{carrier.id} }}}}" for carrier in carriers}
+        | ({jobs.STORE: f"${{{{ steps.{jobs.STORE}.outputs.cache-matched-key }}}}"} if setting.stored else {}),
         steps=(
             Step(name="Set up", uses=setting.local("set-up")),
-            Step(name="Plan", id="plan", run=".isonox/env/bin/isonox plan --github"),
+            *_restored(setting),
+            Step(
+                name="Plan",
+                id="plan",
+                env=_BASE if setting.affected else {},
+                run=f".isonox/env/bin/isonox plan --github{_WITH_BASE if setting.affected else ''}",
+            ),
+            *_kept_by_plan(setting),
         ),
     )
+
+
+def _restored(setting: Setting) -> Iterator[Step]:
+    """Yield the step that fetches the newest store; the key itself names none yet."""
+    if setting.stored:
+        yield Step(
+            name="Restore the store",
+            id=jobs.STORE,
+            uses=setting.uses("actions/cache/restore"),
+            with_={**_store(setting, _key(setting)), "restore-keys": f"{_prefix(setting)}\n"},
+        )
+
+
+def _kept_by_plan(setting: Setting) -> Iterator[Step]:
+    """Yield the step that hands on the records and artifacts of jobs that need not run."""
+    if setting.remote_cache:
+        yield Step(
+            name="Keep the records",
+            uses=setting.local("keep-records"),
+            with_={"artifact": f"records.{jobs.PLAN}.0"},
+        )
+
+
+def _store(setting: Setting, key: str) -> dict[str, Scalar]:
+    """Return the inputs of all actions that fetch and save the store: GitHub knows a cache by its paths, too."""
+    folder = f"{setting.folder}/" if setting.folder else ""
+    return {"path": "".join(f"{folder}{path}\n" for path in setting.stored), "key": key}
+
+
+def _prefix(setting: Setting) -> str:
+    return f"isonox-ci{setting.suffix}/"  # no suffix holds a slash, so none begins as another
+
+
+def _key(setting: Setting) -> str:
+    return f"{_prefix(setting)}${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}"
 
 
 def _stage_job(carrier: Carrier, setting: Setting, *, dynamic: bool) -> Job:
@@ -290,7 +356,7 @@ def _stage_job(carrier: Carrier, setting: Setting, *, dynamic: bool) -> Job:
     pack = entries[0] if alone else {name: f"${{{{ matrix.{name} }}}}" for name in names}
     with_: dict[str, Scalar] = {"python": pack["python"]} if "python" in pack else {}
     if carrier.upstream:
-        with_["records"] = _glob(carrier.upstream)
+        with_["records"] = _glob((*((jobs.PLAN,) if setting.remote_cache else ()), *carrier.upstream))
     matrix = Matrix(include=tuple(entries))
     if dynamic:
         matrix = Matrix(expression=f"${{{{ fromJSON(needs.{jobs.PLAN}.outputs.{carrier.id}) }}}}")
@@ -300,7 +366,7 @@ def _stage_job(carrier: Carrier, setting: Setting, *, dynamic: bool) -> Job:
         runs_on=setting.runner,
         needs=(*((jobs.PLAN,) if dynamic else ()), *carrier.needs),
         condition=_UNLESS_EMPTY.format(carrier.id) if dynamic else "",
-        timeout_minutes=_timeout(carrier),
+        timeout_minutes="${{ fromJSON(matrix.minutes) }}" if dynamic else max(map(jobs.minutes, carrier.packs)),
         permissions=_permissions(facts),
         environment=setting.environment if set(facts.secrets) - {_TOKEN} else "",
         matrix=None if alone else matrix,
@@ -356,31 +422,47 @@ def _gate_job(needs: Sequence[str], setting: Setting, *, name: str) -> Job:
         runs_on=setting.runner,
         needs=tuple(needs),
         condition="always()",
-        timeout_minutes=MARGIN_MINUTES,
+        timeout_minutes=jobs.MARGIN_MINUTES,
         permissions=(_CHECK_OUT,),
         steps=(
             Step(name="Set up", uses=setting.local("set-up"), with_={"records": "records.*"}),
+            *_restored_again(setting),
             Step(
                 name="Hold the records against the plan",
-                env={"RESULTS": results},
-                run='.isonox/env/bin/isonox gate --results "$RESULTS"',
+                env={"RESULTS": results, **(_BASE if setting.affected else {})},
+                run=f'.isonox/env/bin/isonox gate --results "$RESULTS"{_WITH_BASE if setting.affected else ""}',
             ),
+            *_saved(setting),
         ),
     )
+
+
+def _restored_again(setting: Setting) -> Iterator[Step]:
+    """Yield the step that fetches the very store that the plan was made with."""
+    if setting.stored:
+        output = f"needs.{jobs.PLAN}.outputs.{jobs.STORE}"
+        yield Step(
+            name="Restore the store",
+            condition=f"{output} != ''",
+            uses=setting.uses("actions/cache/restore"),
+            with_=_store(setting, f"${{{{ {output} }}}}"),
+        )
+
+
+def _saved(setting: Setting) -> Iterator[Step]:
+    """Yield the step that saves what the gate has added to the store."""
+    if setting.stored:
+        yield Step(
+            name="Save the store",
+            condition=_ON_DEFAULT_BRANCH,
+            uses=setting.uses("actions/cache/save"),
+            with_=_store(setting, _key(setting)),
+        )
 
 
 def _glob(carriers: Sequence[str]) -> str:
     """Return a pattern for the artifacts of these carriers; their ids hold no dot, so none matches another's."""
     return f"records.{{{','.join(carriers)}}}.*" if len(carriers) > 1 else f"records.{carriers[0]}.*"
-
-
-def _timeout(carrier: Carrier) -> int:
-    """Return the minutes of the slowest pack's sessions, and the margin; a session without a limit gets GitHub's."""
-    limits = [job.timeout_minutes for job in carrier.jobs]
-    if None in limits:
-        return LONGEST_MINUTES
-    shared = math.ceil(len(carrier.jobs) / len(carrier.packs))
-    return math.ceil(min(LONGEST_MINUTES, shared * max(filter(None, limits)) + MARGIN_MINUTES))
 
 
 def _permissions(facts: Facts) -> tuple[Permission, ...]:

@@ -12,7 +12,7 @@ from isonox.model.verdict import Verdict
 from isonox.planning.graph import topological
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from isonox.model.plan import Plan, PlannedJob
 
@@ -48,6 +48,7 @@ def judge(  # noqa: PLR0913 - everything that the gate knows
     results: Mapping[str, str],
     carriers: Mapping[str, str],
     *,
+    known: Collection[str] = (),
     run: str,
     now: str,
 ) -> Judgement:
@@ -58,6 +59,7 @@ def judge(  # noqa: PLR0913 - everything that the gate knows
         records: What arrived, in any order.
         results: GitHub's result of each workflow job that the gate needs, by the job's id.
         carriers: For each planned job, the id of the workflow job that runs it.
+        known: Fingerprints of results that the store has from GitHub; no other cached verdict is believed.
         run: Id of the run, for the records of jobs that left none.
         now: UTC, ISO 8601, for the same.
     """
@@ -69,7 +71,7 @@ def judge(  # noqa: PLR0913 - everything that the gate knows
             problems.append(f"there is a record of {record.job!r}, which is not in the plan")
         elif job.id in judged:
             problems.append(f"there is more than one record of {job.id!r}")
-        elif reason := _of_something_else(plan, job, record):
+        elif reason := _of_something_else(plan, job, record) or _not_known(job, record, known):
             judged[job.id] = blank_record(plan, job, Verdict.MISSING, reason, run=run, started=now)
         else:
             judged[job.id] = _believed(record)
@@ -93,6 +95,15 @@ def _of_something_else(plan: Plan, job: PlannedJob, record: Record) -> str:
         there, here = (" ".join(words) or "none" for words in (record.posargs, job.posargs))
         return f"it ran with other arguments than planned: {there}, not {here}"
     return ""
+
+
+def _not_known(job: PlannedJob, record: Record, known: Collection[str]) -> str:
+    """Return why a cached verdict is not believed; empty where it is, or where the verdict is another."""
+    if record.verdict is not Verdict.CACHED:
+        return ""
+    if not job.fingerprint or record.fingerprint != job.fingerprint:
+        return "its verdict was cached for other inputs than the gate finds; if the runners differ, run all jobs again"
+    return "" if job.fingerprint in known else "its cached verdict is not in the store"
 
 
 def _believed(record: Record) -> Record:
@@ -129,18 +140,18 @@ def _contradictions(
     judged: Mapping[str, Record], results: Mapping[str, str], carriers: Mapping[str, str]
 ) -> Iterator[str]:
     """Yield what the results of workflow jobs say against the gate, beside their records."""
-    all_green = dict.fromkeys(carriers.values(), True)
+    verdicts: dict[str, list[Verdict]] = {}
     for name, carrier in carriers.items():
-        if not judged[name].verdict.green:
-            all_green[carrier] = False
-    for carrier in all_green:
+        verdicts.setdefault(carrier, []).append(judged[name].verdict)
+    for carrier in verdicts:
         if carrier not in results:
             yield f"the gate does not need {carrier!r}, so nobody knows how it ended"
     for name, result in results.items():
         if result not in _ENDED:
             yield f"workflow job {name!r} ended as {result!r}, which isonox does not know"
-        elif name in all_green:
-            if all_green[name] and result != "success":
+        elif name in verdicts:
+            idle = all(verdict is Verdict.CACHED for verdict in verdicts[name])
+            if all(verdict.green for verdict in verdicts[name]) and result != ("skipped" if idle else "success"):
                 yield f"workflow job {name!r} ended as {result}, although all of its jobs are green"
         elif result != "success" and (result != "skipped" or name == PLAN):
             yield f"workflow job {name!r} ended as {result}"

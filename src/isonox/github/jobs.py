@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
+import math
 import re
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from isonox.errors import ConfigurationError, ConfigurationErrors
+from isonox.github import packing
 from isonox.model.plan import PlannedJob
 from isonox.planning.graph import topological
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from isonox.model.plan import Plan
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 MATRIX_LIMIT = 256
 #: GitHub: outputs are at most 1 MB per job, measured as UTF-16.
 OUTPUT_LIMIT = 1024 * 1024
+#: GitHub ends a job after six hours.
+LONGEST_MINUTES = 360
+#: Minutes that a job has beside those of its sessions: set-up, uploads, and the session's own way to an end.
+MARGIN_MINUTES = 15
 #: GitHub cuts check names at so many characters, and a cut name can't be required.
 NAME_LIMIT = 100
 #: A bound of isonox's own: nobody reads a workflow with more jobs, and GitHub documents nothing about one.
@@ -31,6 +36,8 @@ JOBS_LIMIT = 256
 
 #: Workflow jobs that are not stages.
 PLAN, GATE = "plan", "gate"
+#: An output of the `plan` job that is no matrix: the key of the store that it was made with.
+STORE = "store"
 
 #: Seconds until a job's session starts, with nothing cached and with uv's cache restored. Measured with act on two
 #: cores that have uv and the interpreters; what GitHub takes to find a runner and to download is not in it.
@@ -43,6 +50,18 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ID_LENGTH = 60
 
 
+class Target(NamedTuple):
+    """How long a run may take.
+
+    Attributes:
+        seconds: From its start to the gate's verdict.
+        set_up: Seconds that each job takes before its first session.
+    """
+
+    seconds: float
+    set_up: float
+
+
 class Pack(msgspec.Struct, frozen=True, kw_only=True):
     """What one job of a matrix runs: usually one session.
 
@@ -52,6 +71,7 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
         pythons: Interpreters that they ask for.
         artifact: Name of the artifact with their records, unique in the workflow.
         seconds: Expected duration of all, set-up not included.
+        limit_minutes: The time limits of all; None where one has none.
     """
 
     name: str
@@ -59,6 +79,7 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
     pythons: tuple[str, ...]
     artifact: str
     seconds: float
+    limit_minutes: float | None
 
 
 class Carrier(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +91,7 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
         jobs: The planned jobs, in the plan's order.
         needs: Ids of the carriers that must be green before.
         upstream: `needs`, and what those need, and so on.
-        packs: One for each job of its matrix.
+        packs: One for each job of its matrix; none where nothing of it has to run.
     """
 
     id: str
@@ -86,10 +107,16 @@ def carriers(plan: Plan) -> dict[str, str]:
     return {job.id: carrier.id for carrier in group(plan) for job in carrier.jobs}
 
 
-def group(plan: Plan) -> tuple[Carrier, ...]:
+def group(plan: Plan, target: Target | None = None, known: Collection[str] = ()) -> tuple[Carrier, ...]:
     """Return the workflow jobs for a plan, in its order.
 
-    One for each stage, unless its sessions require each other, also by way of others: then one for each depth.
+    One for each stage, unless its sessions require each other, also by way of others: then one for each depth. Each
+    session has a job of its matrix, unless there are too many for one, or a target lets them share.
+
+    Args:
+        plan: What is to run.
+        target: How long it may take.
+        known: Ids of jobs that need not run: their results are known.
 
     Raises:
         ConfigurationErrors: A session's id can't stand in a workflow as it is.
@@ -114,6 +141,8 @@ def group(plan: Plan) -> tuple[Carrier, ...]:
     upstream: dict[str, tuple[str, ...]] = {}
     for name in topological(needs):
         upstream[name] = tuple(dict.fromkeys(one for needed in needs[name] for one in (*upstream[needed], needed)))
+    rest = {ids[key]: [job for job in jobs if job.id not in known] for key, jobs in members.items()}
+    bins = _bins(rest, needs, target)
     return tuple(
         Carrier(
             id=ids[key],
@@ -121,7 +150,7 @@ def group(plan: Plan) -> tuple[Carrier, ...]:
             jobs=tuple(jobs),
             needs=needs[ids[key]],
             upstream=upstream[ids[key]],
-            packs=_packs(ids[key], jobs),
+            packs=_packs(ids[key], [[rest[ids[key]][place] for place in shared] for shared in bins[ids[key]]]),
         )
         for key, jobs in members.items()
     )
@@ -152,20 +181,29 @@ def check_name(text: str) -> str:
     return f"{text[:half]}…{digest}…{text[-half:]}"
 
 
-def outputs(plan: Plan) -> dict[str, str]:
+def outputs(plan: Plan, target: Target | None = None, known: Collection[str] = ()) -> dict[str, str]:
+    """Return the matrices for a plan; for the arguments see `group`, for the rest `matrices`."""
+    return matrices(group(plan, target, known))
+
+
+def matrices(carriers: Sequence[Carrier]) -> dict[str, str]:
     """Return the matrix of each carrier as JSON: what the workflow's `plan` job hands to the others.
+
+    A carrier with nothing to run has none.
 
     Raises:
         ConfigurationError: They are larger than GitHub allows.
     """
     found = {
         carrier.id: msgspec.json.encode({"include": [entry(pack) for pack in carrier.packs]}).decode()
-        for carrier in group(plan)
+        for carrier in carriers
+        if carrier.packs
     }
     size = sum(len(text.encode("utf-16-le")) for text in found.values())
+    count = sum(len(carrier.jobs) for carrier in carriers)
     if size > OUTPUT_LIMIT:
         raise ConfigurationError(
-            f"the matrices of {len(plan.jobs)} jobs take {size:,} bytes, and GitHub allows {OUTPUT_LIMIT:,}",
+            f"the matrices of {count} jobs take {size:,} bytes, and GitHub allows {OUTPUT_LIMIT:,}",
             hint="shorten the ids of parametrised sessions, or plan fewer jobs ([tool.isonox] ci)",
         )
     return found
@@ -178,22 +216,15 @@ def entry(pack: Pack) -> dict[str, str]:
         "sessions": "\n".join(pack.sessions),
         "python": " ".join(pack.pythons),
         "artifact": pack.artifact,
+        "minutes": str(minutes(pack)),
     }
 
 
-def estimate(plan: Plan, set_up: float) -> float:
-    """Return the seconds that a workflow run takes with a runner for every job.
-
-    Args:
-        plan: What is to run.
-        set_up: Seconds that each job takes before its session starts.
-    """
-    found = {carrier.id: carrier for carrier in group(plan)}
-    ends: dict[str, float] = {}
-    for name in topological({carrier.id: carrier.needs for carrier in found.values()}):
-        start = max((ends[needed] for needed in found[name].needs), default=0.0)
-        ends[name] = start + set_up + max(pack.seconds for pack in found[name].packs)
-    return max(ends.values()) + set_up  # and the gate
+def minutes(pack: Pack) -> int:
+    """Return the time limit of a pack's job; a session without a limit gets GitHub's."""
+    if pack.limit_minutes is None:
+        return LONGEST_MINUTES
+    return math.ceil(min(LONGEST_MINUTES, pack.limit_minutes + MARGIN_MINUTES))
 
 
 def _keys(plan: Plan) -> dict[str, tuple[str, int]]:
@@ -235,7 +266,7 @@ def _ids(keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
     stable, and no two are the same. GitHub compares property names without regard to case.
     """
     keys = tuple(keys)
-    taken = Counter([PLAN, GATE, *(stage.casefold() for stage in {stage for stage, _ in keys})])
+    taken = Counter([PLAN, GATE, STORE, *(stage.casefold() for stage in {stage for stage, _ in keys})])
     ids = {}
     for stage, depth in keys:
         name = _UNSAFE.sub("-", stage)[:_ID_LENGTH]
@@ -246,9 +277,34 @@ def _ids(keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
     return ids
 
 
-def _packs(carrier: str, jobs: Sequence[PlannedJob]) -> tuple[Pack, ...]:
-    """Return one pack for each job; where a matrix can't hold so many, they share: the longest first."""
-    bins = [[job] for job in jobs] if len(jobs) <= MATRIX_LIMIT else _shared(jobs)
+def _bins(
+    stages: Mapping[str, Sequence[PlannedJob]], needs: Mapping[str, Sequence[str]], target: Target | None
+) -> dict[str, packing.Bins]:
+    """Return, for each carrier, which of its jobs share a job of its matrix; those of unknown duration share none."""
+    seconds = {name: [job.estimate_seconds for job in jobs] for name, jobs in stages.items()}
+    timed = {name: all(job.estimate_from != "prior" for job in jobs) for name, jobs in stages.items()}
+    alone = {name: packing.spread(seconds[name], MATRIX_LIMIT) for name in stages}
+    if target is None:
+        return alone
+    fixed = {name: target.set_up + max(times) if times else 0.0 for name, times in seconds.items()}
+    shapes = {
+        name: packing.shapes(seconds[name], target.set_up, MATRIX_LIMIT)
+        for name, jobs in stages.items()
+        if jobs and timed[name]
+    }
+    order = topological(needs)
+
+    def wall(longest: Mapping[str, float]) -> float:
+        ends: dict[str, float] = {}
+        for name in order:
+            start = max((ends[needed] for needed in needs[name]), default=target.set_up)  # that of the plan
+            ends[name] = start + longest.get(name, fixed[name])
+        return max(ends.values()) + target.set_up  # and the gate
+
+    return alone | {name: shape.bins for name, shape in packing.choose(shapes, wall, target.seconds).items()}
+
+
+def _packs(carrier: str, bins: Sequence[Sequence[PlannedJob]]) -> tuple[Pack, ...]:
     return tuple(
         Pack(
             name=_name(shared[0].id) if len(shared) == 1 else f"{carrier} ({number + 1} of {len(bins)})",
@@ -256,21 +312,19 @@ def _packs(carrier: str, jobs: Sequence[PlannedJob]) -> tuple[Pack, ...]:
             pythons=tuple(dict.fromkeys(python for job in shared if (python := _installable(job)))),
             artifact=f"records.{carrier}.{number}",
             seconds=sum(job.estimate_seconds for job in shared),
+            limit_minutes=_limit(shared),
         )
         for number, shared in enumerate(bins)
     )
 
 
-def _shared(jobs: Sequence[PlannedJob]) -> list[list[PlannedJob]]:
-    """Spread jobs over as many bins as a matrix has, so that no bin takes much longer than another."""
-    bins: list[list[PlannedJob]] = [[] for _ in range(MATRIX_LIMIT)]
-    loads = [(0.0, number) for number in range(MATRIX_LIMIT)]
-    for job in sorted(jobs, key=lambda job: -job.estimate_seconds):
-        load, number = loads[0]
-        bins[number].append(job)
-        heapq.heapreplace(loads, (load + job.estimate_seconds, number))
-    order = {job.id: position for position, job in enumerate(jobs)}
-    return [sorted(shared, key=lambda job: order[job.id]) for shared in bins]
+def _limit(jobs: Iterable[PlannedJob]) -> float | None:
+    total = 0.0
+    for job in jobs:
+        if job.timeout_minutes is None:
+            return None
+        total += job.timeout_minutes
+    return total
 
 
 def _installable(job: PlannedJob) -> str:

@@ -53,13 +53,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         comment: Stands above the job.
+        timeout_minutes: A number, or an expression that gives it at run time.
         environment: The GitHub environment whose secrets it may read.
     """
 
     id: str
     name: str
     runs_on: str
-    timeout_minutes: int
+    timeout_minutes: int | str
     permissions: tuple[Permission, ...]
     steps: tuple[Step, ...]
     comment: str = ""

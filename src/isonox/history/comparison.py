@@ -33,6 +33,7 @@ ALLOWED: dict[str, str] = {
     "platform.release": "the machine",
     "platform.machine": "the machine",
     "environment.passed": "variables that say where things are on the machine",
+    "environment.cores": "the machine, and what else ran on it",
     "places": "where things are on the machine",
     "reason": "words about the verdict, which is compared",
     "coverage_percent": "moves with timing and platform; the verdict on it is compared",

@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 
 #: An estimate is the median of so many green runs.
 WINDOW = 5
+#: How many runs of each job are kept; what is older tells nothing about the next one.
+KEPT = 50
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS durations (
     job TEXT NOT NULL, run TEXT NOT NULL, verdict TEXT NOT NULL, seconds REAL NOT NULL,
     PRIMARY KEY (job, run)
 );
+CREATE TABLE IF NOT EXISTS set_ups (run TEXT PRIMARY KEY, seconds REAL NOT NULL);
 """
+_FORGET = """
+DELETE FROM durations WHERE rowid IN (
+    SELECT id FROM (SELECT rowid AS id, row_number() OVER (PARTITION BY job ORDER BY run DESC) AS age FROM durations)
+    WHERE age > ?
+)"""
 
 
 class History:
@@ -48,6 +56,18 @@ class History:
         rows = [(record.job, record.run, record.verdict.value, record.seconds) for record in records]
         with self._open() as database:
             database.executemany("INSERT OR REPLACE INTO durations VALUES (?, ?, ?, ?)", rows)
+            database.execute(_FORGET, (KEPT,))
+
+    def add_set_up(self, run: str, seconds: float) -> None:
+        """Remember how long the jobs of a run on GitHub took before their first session."""
+        with self._open() as database:
+            database.execute("INSERT OR REPLACE INTO set_ups VALUES (?, ?)", (run, seconds))
+
+    def set_up(self) -> float | None:
+        """Return the median of that over the last runs; None where there is none."""
+        with self._open() as database:
+            rows = database.execute("SELECT seconds FROM set_ups ORDER BY run DESC LIMIT ?", (WINDOW,)).fetchall()
+        return statistics.median(seconds for (seconds,) in rows) if rows else None
 
     def durations(self) -> dict[str, float]:
         """Return the median seconds of each job's last green runs."""

@@ -20,7 +20,7 @@ class RunStarted:
     """The plan is written and the first jobs are about to start.
 
     Attributes:
-        slots: How many jobs run at once.
+        slots: How many cores the jobs share.
         directory: The run's folder.
     """
 
@@ -66,6 +66,7 @@ class RunEnded:
         plan: The plan, jobs that were added by notification included.
         records: One for each job of the plan, in its order.
         seconds: Wall time.
+        slots: How many cores the jobs shared; None where each had a machine of its own.
         interrupted: Whether the user stopped the run.
         problems: What went wrong beside the jobs, such as a record that could not be written or read; any makes the
             run red.
@@ -76,6 +77,7 @@ class RunEnded:
     seconds: float
     interrupted: bool
     directory: Path
+    slots: int | None = None
     problems: tuple[str, ...] = ()
 
     @property

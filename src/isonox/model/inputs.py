@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 #: What a pattern begins with if only the names of the files count.
 NAMES = "names:"
 
-#: Files that have a part of their own in every fingerprint, and count only as that: the noxfile (by statement) and the
-#: lock (by entry).
+#: Files that have a part of their own in every fingerprint: the noxfile (by statement) and the lock (by entry). They
+#: are not counted again among the files outside of all packages.
 APART = frozenset({"noxfile.py", "uv.lock"})
 
 
@@ -69,14 +69,20 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
 def of(session: Session, workspace: Workspace) -> Inputs:
     """Return what decides the result of a session; see this module's text."""
-    declared = session.facts.inputs
+    found = declared(session.facts.inputs, of_package=session.package is not None)
     packages = workspace.closure(session.package) if session.package else ()
-    if declared is None:
-        return Inputs(packages=packages, outside=True) if packages else Inputs(everything=True)
-    names = tuple(pattern.removeprefix(NAMES) for pattern in declared if pattern.startswith(NAMES))
-    tables = tuple(Table(*pattern.split("#", 1)) for pattern in declared if "#" in pattern)
-    files = tuple(pattern for pattern in declared if not pattern.startswith(NAMES) and "#" not in pattern)
-    return Inputs(packages=packages, files=files, names=names, tables=tables)
+    return msgspec.structs.replace(found, packages=packages)
+
+
+@functools.cache
+def declared(patterns: tuple[str, ...] | None, *, of_package: bool) -> Inputs:
+    """Return what a session's patterns mean, its packages not included."""
+    if patterns is None:
+        return Inputs(outside=True) if of_package else Inputs(everything=True)
+    names = tuple(pattern.removeprefix(NAMES) for pattern in patterns if pattern.startswith(NAMES))
+    tables = tuple(Table(*pattern.split("#", 1)) for pattern in patterns if "#" in pattern)
+    files = tuple(pattern for pattern in patterns if not pattern.startswith(NAMES) and "#" not in pattern)
+    return Inputs(files=files, names=names, tables=tables)
 
 
 def owners(workspace: Workspace, paths: Iterable[str]) -> dict[str, list[str]]:
@@ -84,11 +90,12 @@ def owners(workspace: Workspace, paths: Iterable[str]) -> dict[str, list[str]]:
 
     A root that only holds the workspace together owns nothing.
     """
-    places = {package.path: package.name for package in workspace.packages if package.installable}
+    packages = workspace.packages
+    places = {package.path: package.name for package in packages if package.installable or package.path != "."}
     by_folder: dict[str, str] = {"": places.get(".", "")}
     found: dict[str, list[str]] = {}
     for path in paths:
-        folder = path.rpartition("/")[0]
+        folder = path if path in places else path.rpartition("/")[0]  # a package may be a submodule
         name = by_folder.get(folder)
         if name is None:
             name = _owner(folder, places, by_folder)
@@ -106,6 +113,30 @@ def _owner(folder: str, places: dict[str, str], by_folder: dict[str, str]) -> st
             name = _owner(above, places, by_folder)
     by_folder[folder] = name
     return name
+
+
+def counted(declared: Inputs, workspace: Workspace, paths: Iterable[str]) -> list[str]:
+    """Return those paths whose content counts, in their order."""
+    paths = tuple(paths)
+    if declared.everything:
+        return list(paths)
+    owned = owners(workspace, paths)
+    found = {path for name in declared.packages for path in owned.get(name, ())}
+    if declared.outside:
+        found.update(path for path in owned.get("", ()) if path not in APART)
+    found.update(matching(declared.files, paths))
+    tables = {table.file for table in declared.tables}
+    return [path for path in paths if path in found or path in tables]
+
+
+def looked_up(document: Any, key: str) -> Any:
+    """Return what a dotted key leads to in a TOML document; None where there is nothing.
+
+    A document that is not valid is given as something else than a table, and counts as a whole.
+    """
+    for part in key.split("."):
+        document = document.get(part) if isinstance(document, dict) else document
+    return document
 
 
 def matching(patterns: tuple[str, ...], paths: Iterable[str]) -> list[str]:

@@ -66,7 +66,8 @@ class PlannedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         session: The session's id, as given to `nox -s`.
         requires: Ids of jobs of this plan that must be green first.
         estimate_seconds: Expected duration.
-        estimate_from: "history" (median of its last green runs) or "prior" (never seen).
+        estimate_from: "history" (median of its last green runs), "stage" (never seen; median of the other jobs of
+            its stage) or "prior" (none of these was seen either; median of all jobs that were, or a guess).
         weight: How many cores it uses; "all" for as many as there are.
         exclusive: Whether nothing else may run at the same time.
         fingerprint: Hash of the named inputs that decide its result; None where they can't be named.
@@ -91,6 +92,10 @@ class PlannedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     fingerprint: str | None = None
     uncached: str = ""
 
+    def cores(self, slots: int) -> int:
+        """Return how many cores it takes of `slots`: all of them, where it is exclusive."""
+        return slots if self.exclusive or self.weight == "all" else min(self.weight, slots)
+
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """The jobs to run for one selection, in the noxfile's order.
@@ -100,6 +105,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         isonox: Version of isonox that made it.
         commit: Full hash of HEAD, or None in a repository without commits.
         dirty: Whether the working tree differs from that commit.
+        merge_base: Full hash of the commit that the selection's base and HEAD have in common, where there is a base.
+        unaffected: Ids of the sessions that are left out because nothing that concerns them changed since.
     """
 
     version: int = PLAN_VERSION
@@ -108,7 +115,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dirty: bool = False
     noxfile: str = "noxfile.py"
     selection: Selection
+    merge_base: str | None = None
     jobs: tuple[PlannedJob, ...]
+    unaffected: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @cached_property

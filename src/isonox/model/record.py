@@ -21,7 +21,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         argv: As executed, the program's path resolved; values of declared secrets are replaced by `***`.
         exit_code: Negative for the signal that killed it; None if it never returned.
         seconds: Wall time.
-        phase: "environment" while nox makes the environment, else "session".
+        phase: "environment" while the environment is made from the lock, else "session".
     """
 
     argv: tuple[str, ...]
@@ -62,12 +62,14 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         values: Names and values that isonox or the noxfile set.
         passed: Names on the allow-list that were set outside; their values stay out of the record.
         secrets: Names of declared secrets that were set.
+        cores: How many cores the session was told that it has; None where it was told nothing.
     """
 
     policy: Literal["declared", "inherited"]
     values: dict[str, str] = {}
     passed: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    cores: int | None = None
 
 
 class TestCounts(msgspec.Struct, frozen=True, kw_only=True):

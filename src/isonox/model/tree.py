@@ -16,6 +16,7 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         commit: Full hash of HEAD, or None before the first commit.
         branch: Name of the branch, or None where HEAD is detached.
         changed: Paths that differ from that commit, removed and new ones included.
+        index: Mode and id in the index of those of them that it has.
         unknown: Paths whose content has no id, each with the reason: a submodule with changes, an unreadable file.
     """
 
@@ -23,6 +24,7 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     commit: str | None = None
     branch: str | None = None
     changed: tuple[str, ...] = ()
+    index: dict[str, str] = {}
     unknown: dict[str, str] = {}
 
     @property

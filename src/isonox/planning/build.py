@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isonox.model.plan import Plan, PlannedJob, ReasonKind
+from isonox.planning.estimates import Estimates
 from isonox.planning.select import select
 
 if TYPE_CHECKING:
@@ -12,9 +13,7 @@ if TYPE_CHECKING:
 
     from isonox.model.pipeline import Pipeline
     from isonox.model.plan import Reason, Selection
-
-#: Seconds that a job is expected to take before it was ever seen.
-PRIOR_SECONDS = 30.0
+    from isonox.planning.affected import Affected
 
 
 def build(  # noqa: PLR0913 - everything that a plan depends on, all named
@@ -26,6 +25,7 @@ def build(  # noqa: PLR0913 - everything that a plan depends on, all named
     durations: Mapping[str, float] | None = None,
     commit: str | None = None,
     dirty: bool = False,
+    affected: Affected | None = None,
     notes: Sequence[str] = (),
 ) -> Plan:
     """Return the plan for one selection.
@@ -38,6 +38,7 @@ def build(  # noqa: PLR0913 - everything that a plan depends on, all named
         durations: Expected seconds of jobs that were seen before.
         commit: Full hash of HEAD.
         dirty: Whether the working tree differs from it.
+        affected: What changed since the selection's base, and what that concerns: the others are left out.
         notes: Remarks that travel with the plan.
 
     Raises:
@@ -45,16 +46,23 @@ def build(  # noqa: PLR0913 - everything that a plan depends on, all named
         NothingSelectedError: Nothing fits it.
     """
     selected = select(pipeline, selection, ci)
-    known = durations or {}
+    unaffected: tuple[str, ...] = ()
+    if affected is not None:
+        wanted, selected = selected, select(pipeline, selection, ci, affected.reasons)
+        unaffected = tuple(name for name in wanted if name not in selected)
+        notes = (*notes, affected.note(len(wanted) - len(unaffected), len(wanted)))
+    estimates = Estimates(pipeline, durations or {})
     return Plan(
         isonox=isonox,
         commit=commit,
         dirty=dirty,
         noxfile=pipeline.noxfile,
         selection=selection,
+        merge_base=affected.changes.merge_base if affected else None,
+        unaffected=unaffected,
         notes=tuple(notes),
         jobs=tuple(
-            planned_job(pipeline, name, reasons, posargs=selection.posargs, durations=known)
+            planned_job(pipeline, name, reasons, posargs=selection.posargs, estimates=estimates)
             for name, reasons in selected.items()
         ),
     )
@@ -66,10 +74,11 @@ def planned_job(
     reasons: Sequence[Reason],
     *,
     posargs: Sequence[str],
-    durations: Mapping[str, float],
+    estimates: Estimates,
 ) -> PlannedJob:
     """Return the job for one session; also for one that joins a running plan by notification."""
     session = pipeline.by_id[name]
+    estimate = estimates.of(session)
     return PlannedJob(
         id=session.id,
         session=session.id,
@@ -82,6 +91,8 @@ def planned_job(
         required=session.facts.required,
         timeout_minutes=session.facts.timeout_minutes,
         posargs=tuple(posargs) if any(reason.kind is not ReasonKind.REQUIRED for reason in reasons) else (),
-        estimate_seconds=round(durations.get(session.id, PRIOR_SECONDS), 3),
-        estimate_from="history" if session.id in durations else "prior",
+        estimate_seconds=round(estimate.seconds, 3),
+        estimate_from=estimate.origin,
+        weight=session.facts.weight,
+        exclusive=session.facts.exclusive,
     )

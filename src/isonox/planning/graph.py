@@ -52,3 +52,22 @@ def critical_path(jobs: Iterable[PlannedJob], seconds: Mapping[str, float]) -> t
         path.append(max(candidates, key=lambda job: tails[job]))
         candidates = dependents[path[-1]]
     return tuple(path)
+
+
+def lower_bound(jobs: Iterable[PlannedJob], seconds: Mapping[str, float], slots: int) -> float:
+    """Return seconds that no schedule can beat.
+
+    It is the most of three: the longest way through; all work spread evenly over the cores; and the jobs that need
+    more than half of the cores, of which no two can run at once.
+
+    Args:
+        jobs: The jobs of a plan.
+        seconds: How long each takes.
+        slots: How many cores there are.
+    """
+    jobs = tuple(jobs)
+    cores = {job.id: job.cores(slots) for job in jobs}
+    path = max(tail_lengths(jobs, seconds).values(), default=0.0)
+    work = sum(seconds[job] * taken for job, taken in cores.items()) / slots
+    wide = sum(seconds[job] for job, taken in cores.items() if 2 * taken > slots)
+    return max(path, work, wide)

@@ -8,19 +8,25 @@ from isonox.errors import NothingSelectedError, UsageError, did_you_mean
 from isonox.model.plan import Reason, ReasonKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from isonox.model.pipeline import Pipeline, Session
     from isonox.model.plan import Selection
 
 
-def select(pipeline: Pipeline, selection: Selection, ci: Sequence[str] = ()) -> dict[str, list[Reason]]:
+def select(
+    pipeline: Pipeline,
+    selection: Selection,
+    ci: Sequence[str] = (),
+    affected: Mapping[str, Reason] | None = None,
+) -> dict[str, list[Reason]]:
     """Return the selected session ids with their reasons, what they require included, in the noxfile's order.
 
     Args:
         pipeline: All sessions.
         selection: What was asked for.
         ci: What a selection without names means (`[tool.isonox] ci`); without it, the noxfile's defaults.
+        affected: Only these, and what they require, each with the reason; None for no such restriction.
 
     Raises:
         UsageError: A name, tag, package or Python is unknown.
@@ -38,6 +44,8 @@ def select(pipeline: Pipeline, selection: Selection, ci: Sequence[str] = ()) -> 
             f"no session of {pipeline.noxfile} fits the selection",
             hint="see what there is: isonox plan --all",
         )
+    if affected is not None:
+        reasons = {name: [*given, affected[name]] for name, given in reasons.items() if name in affected}
     _add_required(pipeline, reasons)
     order = {session.id: position for position, session in enumerate(pipeline.sessions)}
     return dict(sorted(reasons.items(), key=lambda item: order[item[0]]))

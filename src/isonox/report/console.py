@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: Seconds between two frames: eight a second are smooth, and cost next to nothing.
 _FRAME = 0.125
 
+#: Seconds between two forecasts: with thousands of jobs one takes longer than a frame should.
+_FORECAST = 1.0
+
 _BAR_WIDTH = 10
 
 #: Bytes of a log's end that are searched for its last line.
@@ -69,6 +72,7 @@ class Board:
         self._open: dict[str, PlannedJob] = {}
         self._running: dict[str, tuple[JobStarted, float]] = {}
         self._done = self._red = 0
+        self._forecast: tuple[float, float] | None = None
         self._last_ended: deque[Text] = deque(maxlen=50)
         self._live = Live(
             console=console, get_renderable=self._frame, auto_refresh=False, transient=True, redirect_stdout=False
@@ -140,18 +144,25 @@ class Board:
 
     def _header(self, now: float) -> Text:
         """Say how far the run is; nothing is forecast from guesses alone."""
-        guessed = sum(job.estimate_from == "prior" for job in self._open.values())
+        guessed = sum(job.estimate_from != "history" for job in self._open.values())
         words = [
             Text(f"{self._done}/{self._done + len(self._open)} done", "bold"),
             Text(f"{self._red} red", "bold red" if self._red else ""),
             Text(_stopwatch(now - self._since)),
         ]
         if guessed < len(self._open):
-            elapsed = {name: now - since for name, (_, since) in self._running.items()}
-            words.append(Text(f"about {_stopwatch(forecast.rest(self._open.values(), self._slots, elapsed))} left"))
+            words.append(Text(f"about {_stopwatch(self._left(now))} left"))
         if guessed:
             words.append(Text(f"{wording.count(guessed, 'job')} never timed", "dim"))
         return Text(", ", no_wrap=True, overflow="ellipsis").join(words)
+
+    def _left(self, now: float) -> float:
+        """Return the seconds that are left, by the last forecast or a new one."""
+        if self._forecast is None or now - self._forecast[0] >= _FORECAST:
+            elapsed = {name: now - since for name, (_, since) in self._running.items()}
+            self._forecast = now, forecast.rest(self._open.values(), self._slots, elapsed)
+        when, seconds = self._forecast
+        return max(0.0, seconds - (now - when))
 
 
 def ended_line(record: Record) -> Text:

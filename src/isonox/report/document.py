@@ -11,7 +11,7 @@ import msgspec
 
 from isonox.model.record import Record, TestCounts
 from isonox.model.verdict import Verdict
-from isonox.planning.graph import critical_path
+from isonox.planning.graph import critical_path, lower_bound
 from isonox.report import wording
 from isonox.sessions.run_directory import RunDirectory
 from isonox.system import files
@@ -64,10 +64,13 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
             run red.
         directory: The run's folder, as seen from the current one.
         wall_seconds: From the first start to the last end.
-        sum_seconds: All jobs one after the other.
+        sum_seconds: All jobs one after the other; one that was cached takes no time.
+        slots: How many cores the jobs shared; null where each had a machine of its own.
+        lower_bound_seconds: What no schedule of these jobs on these cores could beat; null without `slots`.
         tests: Of all jobs together; null where no job counted any.
         verdicts: One for each job of the plan, in its order.
         repeat: One for each red job.
+        not_cached: For each job that passed and whose verdict is not used again because of what it used, that.
         records: What each job did, in the plan's order.
     """
 
@@ -83,10 +86,13 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     wall_seconds: float
     sum_seconds: float
+    slots: int | None
+    lower_bound_seconds: float | None
     critical_path: CriticalPath
     tests: TestCounts | None
     verdicts: dict[str, Verdict]
     repeat: tuple[Repeat, ...]
+    not_cached: dict[str, str]
     records: tuple[Record, ...]
 
 
@@ -99,7 +105,7 @@ def of_run(ended: RunEnded) -> RunDocument:
     """Return the document of a run that has just ended; the summary is made from it, too."""
     directory = RunDirectory(ended.directory)
     noxfile = _from_here(_root(directory.path) / ended.plan.noxfile)
-    seconds = {record.job: record.seconds for record in ended.records}
+    seconds = {record.job: _worked(record) for record in ended.records}
     path = tuple(job for job in critical_path(ended.plan.jobs, seconds) if seconds[job] > 0)
     red = [record for record in ended.records if not record.verdict.green]
     repeat = []
@@ -121,10 +127,13 @@ def of_run(ended: RunEnded) -> RunDocument:
         directory=_from_here(directory.path),
         wall_seconds=round(ended.seconds, 3),
         sum_seconds=round(sum(seconds.values()), 3),
+        slots=ended.slots,
+        lower_bound_seconds=round(lower_bound(ended.plan.jobs, seconds, ended.slots), 3) if ended.slots else None,
         critical_path=CriticalPath(jobs=path, seconds=round(sum(seconds[job] for job in path), 3)),
         tests=_tests(ended.records),
         verdicts={record.job: record.verdict for record in ended.records},
         repeat=tuple(repeat),
+        not_cached={record.job: text for record in ended.records if (text := wording.undeclared(record))},
         records=ended.records,
     )
 
@@ -137,6 +146,10 @@ def run_document(ended: RunEnded) -> bytes:
 def has_started(record: Record) -> bool:
     """Return whether a job ran at all, however short."""
     return record.seconds > 0 or record.verdict not in (Verdict.BLOCKED, Verdict.CANCELLED)
+
+
+def _worked(record: Record) -> float:
+    return 0.0 if record.verdict is Verdict.CACHED else record.seconds
 
 
 def _tests(records: Iterable[Record]) -> TestCounts | None:

@@ -8,18 +8,25 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from isonox.errors import UsageError, did_you_mean
-from isonox.planning.graph import critical_path
+from isonox.planning.graph import critical_path, lower_bound
 from isonox.report import forecast, wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from isonox.model.pipeline import Pipeline, Session
+    from isonox.model.pipeline import Facts, Pipeline, Session
     from isonox.model.plan import Plan, PlannedJob
     from isonox.model.workspace import Workspace
 
 #: Names in one cell of a table; `explain` tells all of them.
 _NAMES = 3
+
+#: Where an estimate comes from.
+_ORIGINS = {
+    "history": "its last green runs",
+    "stage": "others of its stage",
+    "prior": "a guess: never timed",
+}
 
 #: Wider than anything: these tables are data, and never wrapped.
 _WIDTH = 100_000
@@ -30,22 +37,30 @@ def show_plan(plan: Plan, slots: int) -> str:
 
     Args:
         plan: What would run.
-        slots: How many jobs would run at once.
+        slots: How many cores the jobs would share.
     """
     cells = [
-        (job.id, wording.some(job.requires, _NAMES), _estimate(job), wording.some([*map(str, job.reasons)], _NAMES))
+        (
+            job.id,
+            wording.some(job.requires, _NAMES),
+            _cores(job),
+            _estimate(job),
+            wording.some([*map(str, job.reasons)], _NAMES),
+        )
         for job in plan.jobs
     ]
     seconds = {job.id: job.estimate_seconds for job in plan.jobs}
     path = critical_path(plan.jobs, seconds)
-    guessed = sum(job.estimate_from == "prior" for job in plan.jobs)
+    guessed = sum(job.estimate_from != "history" for job in plan.jobs)
     caveat = f" ({wording.count(guessed, 'job')} never timed)" if guessed else ""
+    expected = wording.span(forecast.rest(plan.jobs, slots, {}))
+    least = wording.span(lower_bound(plan.jobs, seconds, slots))
     totals = [
         f"{wording.count(len(plan.jobs), 'job')}: {wording.span(sum(seconds.values()))} one after the other{caveat}",
-        f"critical path: {wording.span(sum(seconds[job] for job in path))}: {' -> '.join(path)}",
-        f"about {wording.span(forecast.rest(plan.jobs, slots, {}))} with {slots} at once",
+        f"critical path: {wording.span(sum(seconds[job] for job in path))}: {' -> '.join(path) or 'none'}",
+        f"about {expected} on {wording.count(slots, 'core')}; no schedule beats {least}",
     ]
-    return _page(("job", "requires", "estimate", "why"), cells, totals, plan.notes)
+    return page(("job", "requires", "cores", "estimate", "why"), cells, totals, plan.notes)
 
 
 def show_pipeline(pipeline: Pipeline) -> str:
@@ -62,7 +77,7 @@ def show_pipeline(pipeline: Pipeline) -> str:
     ]
     default = sum(session.default for session in pipeline.sessions)
     totals = f"{wording.count(len(cells), 'session')} in {pipeline.noxfile}, {default} by default (*)"
-    return _page(("", "session", "tags", "requires", "description"), cells, [totals])
+    return page(("", "session", "tags", "requires", "description"), cells, [totals])
 
 
 def show_workspace(workspace: Workspace) -> str:
@@ -74,7 +89,7 @@ def show_workspace(workspace: Workspace) -> str:
     lock = f"locked in {workspace.lock}" if workspace.lock else "no lock"
     edges = wording.count(len(workspace.pairs), "dependency edge")
     totals = f"{wording.count(len(cells), 'package')}, {edges}, {lock}"
-    return _page(("package", "path", "python", "depends on"), cells, [totals], workspace.notes)
+    return page(("package", "path", "python", "depends on"), cells, [totals], workspace.notes)
 
 
 def explain(plan: Plan, pipeline: Pipeline, job: str) -> str:
@@ -96,7 +111,7 @@ def explain(plan: Plan, pipeline: Pipeline, job: str) -> str:
     return "\n".join([wording.one_line(planned.id if planned else session.id), *said, ""])
 
 
-def _page(
+def page(
     headings: Sequence[str], rows: Iterable[Sequence[str]], totals: Sequence[str], notes: Sequence[str] = ()
 ) -> str:
     """Return a table, never wrapped, with lines below."""
@@ -107,8 +122,14 @@ def _page(
 
 
 def _estimate(job: PlannedJob) -> str:
-    known = "its last green runs" if job.estimate_from == "history" else "a guess: never timed"
-    return f"{wording.span(job.estimate_seconds)} ({known})"
+    return f"{wording.span(job.estimate_seconds)} ({_ORIGINS.get(job.estimate_from, job.estimate_from)})"
+
+
+def _cores(job: PlannedJob | Facts) -> str:
+    """Say how many cores it takes; nothing where it is one, as usual."""
+    if job.exclusive:
+        return "all, alone"
+    return "" if job.weight == 1 else str(job.weight)
 
 
 def _first_line(session: Session) -> str:
@@ -153,6 +174,9 @@ def _not_planned(plan: Plan, session: Session) -> dict[str, str]:
     why = "it does not run by default, and was not asked for"
     if session.default:
         why = "it runs by default in nox, but `[tool.isonox] ci` does not name it"
+    if session.id in plan.unaffected:
+        since = f"{asked.base} (merge base {(plan.merge_base or '')[:12]})"
+        why = f"nothing that decides its result has changed since {since}"
     for part, wanted, own in reversed(parts):
         if wanted and not set(wanted) & set(own):
             has = ", ".join(dict.fromkeys(map(str, filter(None, own)))) or "none"
@@ -173,6 +197,7 @@ def _facts(session: Session) -> dict[str, str]:
         "package": session.package or "",
         "python": str(python or "the one that runs nox"),
         "tags": ", ".join(session.tags),
+        "cores": _cores(facts),
         "timeout": f"{facts.timeout_minutes:g} min" if facts.timeout_minutes else "none",
         "environment": "declared: nothing else reaches it" if own else "inherited: whatever is set where it runs",
         "variables": ", ".join(facts.env),

@@ -78,7 +78,7 @@ def markdown(ended: RunEnded) -> str:
         if log := "\n".join(last_lines(Path(red.log)) if red.log else ()):
             parts.append(f"<details><summary>end of its log</summary>\n\n{fenced(log)}\n\n</details>")
     parts.append(_left_unsaid(never))
-    lines = [*map(_reason, _waived(run)), *_notes(run, _FILE_WIDTH)]
+    lines = [*map(_reason, _waived(run)), *_notes(run, _FILE_WIDTH), *_not_cached(run)]
     parts += [f"**{escape(label)}**: {escape(text)}" for label, text in lines]
     parts.append("\n".join(f"- **{label}**: {escape(text)}" if label else f"- {text}" for label, text in figures))
     return _fitting([part for part in parts if part])
@@ -157,7 +157,7 @@ def _below(run: RunDocument, width: int) -> Iterator[Text]:
             yield _labelled("  log", red.log if log else f"{red.log} (empty)", "bold")
             yield from (Text(f"  | {line}") for line in log)
     waived = [_labelled(*_reason(record), "yellow") for record in _waived(run)]
-    notes = [_labelled(label, text, "bold") for label, text in _notes(run, width)]
+    notes = [_labelled(label, text, "bold") for label, text in (*_notes(run, width), *_not_cached(run))]
     figures = [_labelled(label, text, _WORD_STYLES.get(label, "bold")) for label, text in _totals(run)]
     for paragraph in filter(None, (waived, notes, figures)):
         yield Text()
@@ -226,6 +226,15 @@ def _notes(run: RunDocument, width: int) -> Iterator[tuple[str, str]]:
         yield label, shown.plain.removeprefix(f"{label}: ")
 
 
+def _not_cached(run: RunDocument) -> Iterator[tuple[str, str]]:
+    """Yield what jobs used beside their inputs, each text once."""
+    found: dict[str, list[str]] = {}
+    for job, text in run.not_cached.items():
+        found.setdefault(text, []).append(wording.one_line(job))
+    for text, jobs in found.items():
+        yield "not cached", f"{wording.some(jobs, _NAMED)} {text}"
+
+
 def _totals(run: RunDocument) -> list[tuple[str, str]]:
     """Return what the run came to, as labels and texts, the verdict first; the tests stand without a label."""
     found = Counter(run.verdicts.values())
@@ -239,5 +248,9 @@ def _totals(run: RunDocument) -> list[tuple[str, str]]:
     lines.append(("time", f"{wording.span(run.wall_seconds)} for {wording.span(run.sum_seconds)} of jobs"))
     if path := " -> ".join(map(wording.one_line, run.critical_path.jobs)):
         lines.append(("critical path", f"{wording.span(run.critical_path.seconds)}: {path}"))
+    if run.slots and run.lower_bound_seconds:
+        times = f"{run.wall_seconds / run.lower_bound_seconds:.2f} times"
+        least = f"{wording.span(run.lower_bound_seconds)} on {wording.count(run.slots, 'core')}"
+        lines.append(("lower bound", f"{least}; the run took {times} that"))
     kept = "records and logs" if Path(run.directory, "logs").exists() else "records"
     return [*lines, (kept, run.directory)]

@@ -15,6 +15,8 @@ from isonox.system import terminal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from isonox.model.record import Record
+
 #: Colours of rich; the verdict's word always stands beside them.
 STYLES: dict[str, str] = {
     Verdict.PASSED: "green",
@@ -26,6 +28,10 @@ STYLES: dict[str, str] = {
     Verdict.BLOCKED: "magenta",
     Verdict.CANCELLED: "magenta",
 }
+
+#: What a session did with something that it did not declare; of several things, so many are named.
+_USED = {"read": "read", "listed": "listed", "connected": "connected to", "wrote": "wrote"}
+_NAMED = 2
 
 _MINUTE = 60
 _HOUR = 3600
@@ -67,6 +73,18 @@ def some(names: Sequence[str], limit: int) -> str:
     """Return names with commas, and how many more there are beyond the limit."""
     shown = ", ".join(names[:limit])
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def undeclared(record: Record) -> str:
+    """Return what a session used beside its inputs, so that its verdict is not used again; empty if nothing."""
+    found = record.undeclared
+    if not found:
+        return ""
+    named = [f"{_USED[one.kind]} {one.what}" for one in found]
+    clause = "which is one of its inputs" if found[0].kind == "wrote" else "which is none of its inputs"
+    if len(found) > 1:
+        clause = "none of which is declared"
+    return one_line(f"{some(named, _NAMED)}, {clause}: {found[0].hint}")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import subprocess
 import sys
-import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from isonox.sessions.child import LIFELINE_VARIABLE
-from isonox.sessions.hook import RUN_VARIABLE
-from isonox.sessions.loader import SELECTING_VARIABLES
-from isonox.system import clock, files, processes
+from isonox.errors import StateError, UsageError
+from isonox.run.forked import Asked, Forked
+from isonox.run.spawned import Setting, Spawned
+from isonox.sessions.messages import RUN_VARIABLE, SELECTING_VARIABLES, Planned
+from isonox.system import files, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +19,9 @@ if TYPE_CHECKING:
 
     from isonox.model.plan import PlannedJob
     from isonox.sessions.run_directory import RunDirectory
+
+#: "spawn": each job starts a Python of its own, as where there is no fork.
+START_VARIABLE = "ISONOX_START"
 
 
 class Executor(Protocol):
@@ -40,89 +40,109 @@ class Executor(Protocol):
         """Free what the executor holds; no job runs any more."""
 
 
-@dataclass
-class _Child:
-    process: subprocess.Popen[bytes]
-    started: float
-
-
 class NoxExecutor:
-    """Runs each job as `python -m isonox.sessions.child ...`, which is nox with isonox's wrapper.
+    """Runs each job in nox with isonox's wrapper: forked from a warm process where that can be, else spawned.
 
     Args:
         root: The workspace; children run there.
         noxfile: The noxfile's path, relative to `root`.
         directory: The run's folder.
         environment: Variables of the children, before isonox adds its own.
+        commit: What records name as the commit; see `Record`.
+        dirty: Whether the working tree differs from it.
+        slots: How many cores the jobs share; None where each may use all.
+
+    Raises:
+        UsageError: `ISONOX_START` has a value that means nothing.
     """
 
-    def __init__(self, root: Path, noxfile: str, directory: RunDirectory, environment: Mapping[str, str]) -> None:
-        self._root = root
-        self._noxfile = noxfile
+    def __init__(  # noqa: PLR0913 - what a job needs to know
+        self,
+        root: Path,
+        noxfile: str,
+        directory: RunDirectory,
+        environment: Mapping[str, str],
+        *,
+        commit: str | None,
+        dirty: bool,
+        slots: int | None = None,
+    ) -> None:
+        if (how := environment.get(START_VARIABLE, "spawn")) != "spawn":
+            raise UsageError(f"{START_VARIABLE}={how!r} is unknown", hint=f'{START_VARIABLE}="spawn", or unset')
         self._directory = directory
-        self._environment = {name: value for name, value in environment.items() if name not in SELECTING_VARIABLES}
-        self._children: dict[str, _Child] = {}
+        self._commit = commit
+        self._dirty = dirty
+        self._slots = slots
+        kept = {name: value for name, value in environment.items() if name not in SELECTING_VARIABLES}
+        # The child has isonox already; nox would make an environment of its own.
+        variables = {**kept, RUN_VARIABLE: str(directory.path), "NOX_SCRIPT_MODE": "none"}
         # Nobody writes to this pipe. When this process dies, however it dies, the kernel closes the writing end
         # and every child sees the end of file.
         self._lifeline, self._held = os.pipe()
         processes.become_subreaper()
+        self._setting = Setting(root, noxfile, directory, variables, self._lifeline)
+        self._spawned = Spawned(self._setting)
+        self._forked: Forked | None = None
+        self._may_fork = sys.platform == "linux" and START_VARIABLE not in environment
+        self._lost = ""
 
-    def command(self, job: PlannedJob) -> list[str]:
-        """Return the child's argv."""
-        arguments = ["-f", self._noxfile, "-s", job.session, "--no-dependencies", "--nocolor"]
-        posargs = ["--", *job.posargs] if job.posargs else []
-        return [sys.executable, "-m", "isonox.sessions.child", *arguments, *posargs]
+    @property
+    def lost(self) -> str:
+        """Why jobs could not be forked, or not any more; empty where they are, or were not meant to be."""
+        return self._forked.lost if self._forked else self._lost
+
+    def prepare(self) -> None:
+        """Start the warm process, and return at once. Without this, the first job does it.
+
+        Call it in a thread that lives as long as the run: the kernel ties the process to it.
+        """
+        if not self._may_fork:
+            return
+        self._may_fork = False
+        try:
+            self._forked = Forked(self._setting, self._spawn_late)
+        except OSError as error:
+            self._lost = f"no process to fork them from: {error}"
 
     def start(self, job: PlannedJob, on_end: Callable[[str, int], None]) -> None:
         """Start a job; see `Executor.start`."""
-        own = {
-            RUN_VARIABLE: str(self._directory.path),
-            LIFELINE_VARIABLE: str(self._lifeline),
-            "NOX_SCRIPT_MODE": "none",  # the child has isonox already; nox would make an environment of its own
-        }
+        self.prepare()
         path = self._directory.log_path(job.id)
         try:
-            log = path.open("wb")
+            path.write_bytes(b"")
         except OSError as error:
             raise files.state_error(error, f"can't write {path}") from error
-        with log:
-            process = subprocess.Popen(
-                self.command(job),
-                cwd=self._root,
-                env={**self._environment, **own},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=(self._lifeline,),
-                start_new_session=True,
-            )
-        self._children[job.id] = _Child(process, clock.monotonic())
-        threading.Thread(target=self._wait, args=(job.id, process, on_end), daemon=True).start()
+        cores = None if self._slots is None else job.cores(self._slots)
+        planned = Planned(commit=self._commit, dirty=self._dirty, fingerprint=job.fingerprint, cores=cores)
+        if not (self._forked and self._forked.start(Asked(job, planned, on_end))):
+            self._spawned.start(job, planned, on_end)
 
-    def _wait(self, job: str, process: subprocess.Popen[bytes], on_end: Callable[[str, int], None]) -> None:
-        code = process.wait()
-        if code < 0:  # it could not end what it had started
-            self._end_orphans()
-        on_end(job, code)
-
-    def _end_orphans(self) -> None:
-        """End processes that have become ours because the child that started them is dead (Linux)."""
-        own = {child.process.pid for child in self._children.values()}
-        for process in processes.children(os.getpid()):
-            if process.pid not in own:
-                processes.kill_tree(process.pid, grace=0)
+    def _spawn_late(self, asked: Asked) -> None:
+        """Start a job that was to be forked, and could not; it counts as started."""
+        job = asked.job.id
+        try:
+            self._spawned.start(asked.job, asked.planned, asked.on_end)
+        except OSError as error:
+            with contextlib.suppress(StateError):
+                files.append(self._directory.log_path(job), f"could not be started: {error}\n")
+            asked.on_end(job, 1)
 
     def interrupt(self, job: str) -> None:
         """Ask a job to stop; see `Executor.interrupt`."""
-        with contextlib.suppress(ProcessLookupError):
-            self._children[job].process.send_signal(signal.SIGTERM)
+        if self._forked:
+            self._forked.interrupt(job)
+        self._spawned.interrupt(job)
 
     def kill(self, job: str) -> None:
         """End a job and everything below it; see `Executor.kill`."""
-        processes.kill_tree(self._children[job].process.pid, grace=0)
+        if self._forked:
+            self._forked.kill(job)
+        self._spawned.kill(job)
 
     def close(self) -> None:
         """Close the lifeline, so that a child that is still there ends now; and end what any child has left."""
-        self._end_orphans()
+        if self._forked:
+            self._forked.close()
+        processes.end_children()
         os.close(self._held)
         os.close(self._lifeline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -65,8 +65,9 @@ class Loop:
         plan: What to run.
         directory: The run's folder; the plan and all records go there.
         executor: Starts and stops jobs.
-        slots: How many jobs run at once.
+        slots: How many cores the jobs share.
         fail_fast: Whether the first red job stops the run.
+        hits: Records of jobs whose results are known; they are not run.
         joining: Makes the job for a session that another one notifies.
         subscribers: Get every event, in order.
     """
@@ -76,6 +77,7 @@ class Loop:
     executor: Executor
     slots: int
     fail_fast: bool = False
+    hits: Mapping[str, Record] = field(default_factory=dict)
     joining: Joining
     subscribers: Sequence[Subscriber] = ()
     problems: list[str] = field(default_factory=list)
@@ -91,20 +93,26 @@ class Loop:
             StateError: The plan can't be written. Later failures to write are kept in `problems`.
         """
         self.directory.write_plan(self.plan)
-        scheduler = Scheduler(self.plan.jobs, self.slots, self.fail_fast)
+        scheduler = Scheduler(self.plan.jobs, self.slots, self.fail_fast, self.hits)
         begin = clock.monotonic()
         self._emit(RunStarted(plan=self.plan, slots=self.slots, directory=self.directory.path))
         with _signals_to(self._inbox):
             while not scheduler.finished or self._running:
                 for one in scheduler.release_notified():
                     self._skip(one)
-                for job in scheduler.next_jobs():
-                    self._start(job, scheduler)
-                self._wait(scheduler)
+                started = scheduler.next_jobs(clock.monotonic())
+                for job in started:
+                    if job.id in self.hits:
+                        self._conclude(scheduler, self.hits[job.id])
+                    else:
+                        self._start(job, scheduler)
+                if not any(job.id in self.hits for job in started):  # else others may be ready now
+                    self._wait(scheduler)
         ended = RunEnded(
             plan=self.plan,
             records=tuple(self._records[job.id] for job in self.plan.jobs),
             seconds=clock.monotonic() - begin,
+            slots=self.slots,
             interrupted=self._interrupted,
             directory=self.directory.path,
             problems=tuple(self.problems),
@@ -164,12 +172,13 @@ class Loop:
             self._conclude(scheduler, self._blank(running, *running.killed_as))
             return
         blank = self._blank(running, Verdict.CANCELLED, "")
-        self._conclude(scheduler, settle(job, record, message.exit_code, blank, self.directory.log_path(job.id)))
+        final = settle(job, record, message.exit_code, blank, self.directory.log_path(job.id))
+        self._conclude(scheduler, final, stored=final is record)
 
-    def _conclude(self, scheduler: Scheduler, record: Record) -> None:
+    def _conclude(self, scheduler: Scheduler, record: Record, *, stored: bool = False) -> None:
         """Store a job's final record, tell everybody, and free those who waited for it."""
         job = self.plan.by_id[record.job]
-        self._store(record)
+        self._store(record, stored=stored)
         self._emit(JobEnded(job=job, record=record, log=self.directory.log_path(job.id)))
         stopped = scheduler.end(job.id, record.verdict)
         self._join_notified(scheduler, record)
@@ -234,8 +243,11 @@ class Loop:
             seconds=clock.monotonic() - running.clock,
         )
 
-    def _store(self, record: Record) -> None:
+    def _store(self, record: Record, *, stored: bool = False) -> None:
+        """Keep a record, and write it where that is not done yet."""
         self._records[record.job] = record
+        if stored or record.job in self.hits:
+            return
         try:
             self.directory.write_record(record)
         except StateError as error:

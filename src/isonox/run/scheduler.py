@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from isonox.model.verdict import Verdict
-from isonox.planning.graph import tail_lengths
+from isonox.planning.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from isonox.model.plan import PlannedJob
 
@@ -25,33 +26,53 @@ class Stopped:
 
 @dataclass
 class Scheduler:
-    """Jobs wait, run, and end; those with the longest way to the end of the run go first.
+    """Jobs wait until all that they require is green, then for cores (see `planning.schedule`), run, and end.
 
     Args:
         jobs: The jobs of a plan.
-        slots: How many may run at once.
+        slots: How many cores there are.
         fail_fast: Whether the first red job stops those that have not started.
+        instant: Ids of jobs that need no time and no core, such as cache hits: they wait for what they require only.
     """
 
     jobs: Iterable[PlannedJob]
     slots: int
     fail_fast: bool = False
+    instant: Collection[str] = ()
+    _schedule: Schedule = field(init=False)
     _waiting: dict[str, PlannedJob] = field(init=False)
+    _missing: dict[str, int] = field(default_factory=dict, init=False)
+    _dependents: dict[str, list[PlannedJob]] = field(default_factory=dict, init=False)
+    _at_once: list[PlannedJob] = field(default_factory=list, init=False)
     _running: set[str] = field(default_factory=set, init=False)
     _verdicts: dict[str, Verdict] = field(default_factory=dict, init=False)
-    _tails: dict[str, float] = field(init=False)
-    _last: list[PlannedJob] = field(default_factory=list, init=False)
+    _last: deque[PlannedJob] = field(default_factory=deque, init=False)
     _stopping: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         jobs = tuple(self.jobs)
-        self._tails = tail_lengths(jobs, {job.id: job.estimate_seconds for job in jobs})
-        self._waiting = {job.id: job for job in sorted(jobs, key=lambda job: -self._tails[job.id])}
+        self._waiting = {job.id: job for job in jobs}
+        seconds = {job.id: 0.0 if job.id in self.instant else job.estimate_seconds for job in jobs}
+        self._schedule = Schedule(jobs, self.slots, seconds)
+        for job in jobs:
+            # A required job outside of the plan was not selected, so nobody waits for it.
+            needed = {name for name in job.requires if name in self._waiting}
+            self._missing[job.id] = len(needed)
+            for name in needed:
+                self._dependents.setdefault(name, []).append(job)
+        for job in jobs:
+            if not self._missing[job.id]:
+                self._queue(job)
 
     @property
     def finished(self) -> bool:
         """Whether every job has its verdict."""
         return not (self._waiting or self._running or self._last)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing starts any more."""
+        return self._stopping is not None
 
     def knows(self, job: str) -> bool:
         """Whether the job is part of this run, in whatever state."""
@@ -66,14 +87,14 @@ class Scheduler:
         """Add a job that was notified: it starts when all others have ended, as in nox, one after the other."""
         self._last.append(job)
 
-    def next_jobs(self) -> list[PlannedJob]:
-        """Return the jobs to start now, and consider them running."""
-        ready: list[PlannedJob] = []
-        for job in self._waiting.values():
-            if len(self._running) + len(ready) >= self.slots:
-                break
-            if all(self._green(needed) for needed in job.requires):
-                ready.append(job)
+    def next_jobs(self, now: float) -> list[PlannedJob]:
+        """Return the jobs to start now, and consider them running.
+
+        Args:
+            now: Seconds since any fixed moment.
+        """
+        ready = [*self._at_once, *self._schedule.start(now)]
+        self._at_once.clear()
         for job in ready:
             del self._waiting[job.id]
             self._running.add(job.id)
@@ -82,49 +103,29 @@ class Scheduler:
     def end(self, job: str, verdict: Verdict) -> list[Stopped]:
         """Note a verdict, and return the jobs that will not run because of it."""
         self._running.discard(job)
+        self._schedule.release(job)
         self._verdicts[job] = verdict
-        if verdict.green:
-            return []
-        if self.fail_fast and self._stopping is None:
-            return self.stop(f"--fail-fast: {job} {verdict.value}")
-        return self._blocked()
+        if not verdict.green:
+            if self.fail_fast and self._stopping is None:
+                return self.stop(f"--fail-fast: {job} {verdict.value}")
+            return self._block(job)
+        for dependent in self._dependents.get(job, ()):
+            self._missing[dependent.id] -= 1
+            if not self._missing[dependent.id] and dependent.id in self._waiting:
+                self._queue(dependent)
+        return []
 
     def stop(self, reason: str) -> list[Stopped]:
         """Start nothing any more; return what was waiting, as cancelled."""
         self._stopping = reason
         stopped = [Stopped(job, Verdict.CANCELLED, reason) for job in (*self._waiting.values(), *self._last)]
         self._waiting.clear()
+        self._at_once.clear()
+        self._schedule.clear()
         self._last.clear()
         for one in stopped:
             self._verdicts[one.job.id] = one.verdict
         return stopped
-
-    def _green(self, job: str) -> bool:
-        """A required job outside of the plan was not selected, so nobody waits for it."""
-        if job in self._waiting or job in self._running:
-            return False
-        return job not in self._verdicts or self._verdicts[job].green
-
-    def _blocked(self) -> list[Stopped]:
-        """Take out all jobs that wait for a red one, directly or not."""
-        stopped: list[Stopped] = []
-        again = True
-        while again:
-            again = False
-            for job in list(self._waiting.values()):
-                red = [n for n in job.requires if n in self._verdicts and not self._verdicts[n].green]
-                if red:
-                    del self._waiting[job.id]
-                    self._verdicts[job.id] = Verdict.BLOCKED
-                    reason = f"{red[0]} {self._verdicts[red[0]].value}"
-                    stopped.append(Stopped(job, Verdict.BLOCKED, reason))
-                    again = True
-        return stopped
-
-    @property
-    def stopping(self) -> bool:
-        """Whether nothing starts any more."""
-        return self._stopping is not None
 
     def release_notified(self) -> list[Stopped]:
         """Let the next notified job wait its turn once all others have ended; return those that can't run.
@@ -133,15 +134,37 @@ class Scheduler:
         """
         stopped: list[Stopped] = []
         while self._last and not self._waiting and not self._running:
-            job = self._last.pop(0)
+            job = self._last.popleft()
             hindrance = next((needed for needed in job.requires if not self._ended_green(needed)), None)
             if hindrance is None:
                 self._waiting[job.id] = job
+                self._queue(job)
                 break
             verdict = self._verdicts.get(hindrance)
             reason = f"{hindrance} {verdict.value}" if verdict else f"{hindrance}, which it requires, did not run"
             self._verdicts[job.id] = Verdict.BLOCKED
             stopped.append(Stopped(job, Verdict.BLOCKED, reason))
+        return stopped
+
+    def _queue(self, job: PlannedJob) -> None:
+        """All that a job requires is green."""
+        if job.id in self.instant:
+            self._at_once.append(job)
+        else:
+            self._schedule.queue(job)
+
+    def _block(self, job: str) -> list[Stopped]:
+        """Take out all jobs that wait for a red one, directly or not."""
+        stopped: list[Stopped] = []
+        red = deque([job])
+        while red:
+            cause = red.popleft()
+            for dependent in self._dependents.get(cause, ()):
+                if self._waiting.pop(dependent.id, None) is not None:
+                    reason = f"{cause} {self._verdicts[cause].value}"
+                    self._verdicts[dependent.id] = Verdict.BLOCKED
+                    stopped.append(Stopped(dependent, Verdict.BLOCKED, reason))
+                    red.append(dependent.id)
         return stopped
 
     def _ended_green(self, job: str) -> bool:

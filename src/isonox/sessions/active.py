@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from isonox.model.config import Config
     from isonox.model.pipeline import Facts
-    from isonox.model.record import Command, Finding, Notification, TestCounts
+    from isonox.model.record import Command, Finding, Installation, Notification, TestCounts
+    from isonox.sessions.messages import Planned
     from isonox.sessions.run_directory import RunDirectory
-    from isonox.workspace.config import Config
 
 
 @dataclass(kw_only=True)
@@ -28,6 +29,8 @@ class ActiveJob:
     in_ci: bool
     pid: int = field(default_factory=os.getpid)
     in_run: bool
+    planned: Planned | None = None
+    cores: int = 1
     secrets: tuple[str, ...] = ()
     phase: Literal["environment", "session"] = "environment"
     commands: list[Command] = field(default_factory=list)
@@ -35,12 +38,13 @@ class ActiveJob:
     notified: list[Notification] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    trace: Path | None = None
     tests: TestCounts | None = None
     coverage_percent: float | None = None
     missing_interpreter: str | None = None
     timed_out: bool = False
-    groups: set[str] = field(default_factory=set)
-    extras: set[str] = field(default_factory=set)
+    installations: list[Installation] = field(default_factory=list)
+    environment: Path | None = None
 
     def redact(self, text: str) -> str:
         """Return `text` with the values of declared secrets replaced, and what is no text escaped."""

@@ -6,17 +6,19 @@ the parent asks it to stop (SIGTERM), the session is interrupted and its record 
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
-import threading
 import time
+from typing import TYPE_CHECKING
 
 from isonox.sessions import hook
+from isonox.sessions.messages import LIFELINE_VARIABLE
 from isonox.system import processes
 
-#: Set by the parent: a pipe's reading end, closed by the kernel when the parent dies.
-LIFELINE_VARIABLE = "ISONOX_LIFELINE"
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 #: What Python calls the starting of a process. Source: https://docs.python.org/3/library/audit_events.html
 _STARTS = frozenset({"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
@@ -27,9 +29,7 @@ _LATE = 4
 def main() -> None:
     """Run nox with this process's arguments."""
     lifeline = os.environ.pop(LIFELINE_VARIABLE, None)
-    if lifeline is not None:
-        threading.Thread(target=_watch, args=(int(lifeline),), daemon=True).start()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    begin(None if lifeline is None else int(lifeline))
     hook.install()
     sys.argv[0] = "nox"
     from nox._cli import nox_main  # noqa: PLC0415 - after the watch has begun: importing nox takes a moment
@@ -37,8 +37,20 @@ def main() -> None:
     nox_main()
 
 
+def begin(lifeline: int | None) -> None:
+    """Keep the two promises from now on."""
+    if lifeline is not None:
+        _thread.start_new_thread(_watch, (lifeline,))  # nobody waits for it, and each job starts one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def _watch(descriptor: int) -> None:
     os.read(descriptor, 1)  # returns only when the writing end is closed: nothing is ever written
+    end()
+
+
+def end() -> NoReturn:
+    """End everything below this process, then itself."""
     sys.addaudithook(_start_nothing)
     processes.kill_tree(os.getpid(), grace=0.5, include_root=False)
     for _ in range(_LATE):  # what was about to start when the hook came

@@ -112,8 +112,8 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         artifacts: Globs of files to keep after the session, passed or not.
         cache: Whether a verdict may be reused while the inputs are unchanged; or for how long, where they do not tell
             all that decides it (`timedelta(hours=24)`).
-        weight: How many cores the session uses, or "all"; it starts when so many are free.
-        exclusive: Whether nothing else may run at the same time.
+        weight: How many cores the session uses, or "all"; it starts when so many are free, or all of a smaller machine.
+        exclusive: Whether nothing else may run at the same time; the session has all cores then.
         required: False for a session that informs: its failure is waived, with the reason printed.
         permissions: GitHub token permissions that the session's job needs.
         nox_arguments: `python`, `name`, `tags`, `requires`, `default`, ...: as in nox.

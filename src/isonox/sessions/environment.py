@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from isonox.model.record import Environment
+from isonox.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -38,25 +39,48 @@ ALLOWED = (
     "NODE_EXTRA_CA_CERTS",
 )  # fmt: skip
 
+_MAGIC = frozenset("*?[")
+
 #: What is the same everywhere.
 FIXED = {"TZ": "UTC", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 
+#: How many cores a session has: read by isonox itself, where a session runs nox or `isonox ci` in turn.
+CORES_VARIABLE = "ISONOX_CORES"
 
-def declared(outer: Mapping[str, str], facts: Facts, *, extra: Iterable[str] = ()) -> dict[str, str]:
+#: Variables that tell tools so, and who reads them. They say how many, never what to do.
+CORES = {
+    CORES_VARIABLE: "isonox",
+    "PYTEST_XDIST_AUTO_NUM_WORKERS": "pytest-xdist, for `-n auto`",
+    "PYTHON_CPU_COUNT": "Python 3.13 and newer: `os.cpu_count()`, and with it multiprocessing and executors",
+    "RAYON_NUM_THREADS": "ruff, ty, zizmor and other tools in Rust",
+    "OMP_NUM_THREADS": "OpenMP, OpenBLAS and MKL: NumPy, SciPy, PyTorch",
+    "UV_CONCURRENT_BUILDS": "uv, when it builds from source",
+    "UV_CONCURRENT_INSTALLS": "uv, when it unpacks and links",
+}
+
+
+def given_cores(outer: Mapping[str, str]) -> int:
+    """Return how many cores this process may use: its share, if a session started it, else all of the machine."""
+    share = outer.get(CORES_VARIABLE, "")
+    return int(share) if share.isdecimal() and int(share) else processes.cpu_count()
+
+
+def declared(outer: Mapping[str, str], facts: Facts, *, cores: int, extra: Iterable[str] = ()) -> dict[str, str]:
     """Return the variables that a session with these facts sees.
 
     Args:
         outer: The environment that nox was started in.
         facts: The stage's facts; their `env` and `secrets` are added.
+        cores: How many cores the session has.
         extra: More names that may pass, from `[tool.isonox] pass-env`.
     """
     patterns = (*ALLOWED, *extra, *facts.secrets)
     unset = {name for name in facts.secrets if not outer.get(name)}  # a workflow sets what is no secret to ""
-    passed = {name: value for name, value in outer.items() if _allowed(name, patterns) and name not in unset}
-    return {**passed, **FIXED, **facts.env}
+    passed = {name: outer[name] for name in _allowed(outer, patterns) if name not in unset}
+    return {**passed, **FIXED, **dict.fromkeys(CORES, str(cores)), **facts.env}
 
 
-def describe(outer: Mapping[str, str], facts: Facts, *, extra: Iterable[str] = ()) -> Environment:
+def describe(outer: Mapping[str, str], facts: Facts, *, cores: int, extra: Iterable[str] = ()) -> Environment:
     """Return what the record says about the environment: no value of a passed variable or secret."""
     if facts.environment == "inherited":
         return Environment(policy="inherited")
@@ -64,8 +88,9 @@ def describe(outer: Mapping[str, str], facts: Facts, *, extra: Iterable[str] = (
     return Environment(
         policy="declared",
         values={**FIXED, **facts.env},
-        passed=tuple(sorted(name for name in outer if _allowed(name, patterns))),
+        passed=tuple(sorted(_allowed(outer, patterns))),
         secrets=tuple(sorted(name for name in facts.secrets if outer.get(name))),
+        cores=cores,
     )
 
 
@@ -83,10 +108,13 @@ def replaced(values: Mapping[str, str]) -> Iterator[None]:
 def _set(values: Mapping[str, str]) -> None:
     for name in set(os.environ) - set(values):
         del os.environ[name]
-    os.environ.update(values)
+    os.environ.update({name: value for name, value in values.items() if os.environ.get(name) != value})
     if hasattr(time, "tzset"):
         time.tzset()
 
 
-def _allowed(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _allowed(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Return those names that match a pattern; most patterns are plain names."""
+    exact = set(patterns)
+    others = [pattern for pattern in exact if not _MAGIC.isdisjoint(pattern)]
+    return [name for name in names if name in exact or any(fnmatchcase(name, pattern) for pattern in others)]

@@ -16,16 +16,17 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
+import msgspec
 import nox.sessions
 import nox.virtualenv
-from nox.sessions import Result, SessionRunner, Status
+from nox.sessions import Result, SessionRunner, Status, resolve_venv_backends
 
 from isonox.errors import IsonoxError
 from isonox.model.record import Notification
-from isonox.sessions import commands, environment, interpreter, project, recording, redaction
+from isonox.sessions import commands, environment, interpreter, pool, project, recording, redaction, trace, virtualenvs
 from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
+from isonox.sessions.messages import PLANNED_VARIABLE, RUN_VARIABLE, Planned
 from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
 from isonox.system import clock, files, github, processes, terminal
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from isonox.model.pipeline import Facts
-
-#: The folder of the run, relative to the noxfile's: set by `isonox ci` for its children, and by workflows.
-RUN_VARIABLE = "ISONOX_RUN_DIRECTORY"
 
 
 def install() -> None:
@@ -57,6 +55,12 @@ def install() -> None:
 def _given_run() -> str | None:
     """Return the folder of the run that this process was started for; None in a hand-typed nox."""
     return os.environ.pop(RUN_VARIABLE, None) or None
+
+
+@functools.cache
+def _planned() -> Planned | None:
+    given = os.environ.pop(PLANNED_VARIABLE, None)
+    return msgspec.json.decode(given, type=Planned) if given else None
 
 
 @functools.cache
@@ -123,6 +127,7 @@ def _withheld(runner: SessionRunner, job: ActiveJob, outer: dict[str, str]) -> R
 
 def _job(runner: SessionRunner, root: Path) -> ActiveJob:
     facts = recording.facts_of(runner)
+    planned = _planned()
     return ActiveJob(
         id=recording.job_id(runner),
         root=root,
@@ -131,6 +136,8 @@ def _job(runner: SessionRunner, root: Path) -> ActiveJob:
         config=project.config(root),
         in_ci=terminal.in_ci(),
         in_run=_given_run() is not None,
+        planned=planned,
+        cores=planned.cores if planned and planned.cores else environment.given_cores(os.environ),
         secrets=_secret_values(facts),
     )
 
@@ -149,16 +156,15 @@ def _surroundings(runner: SessionRunner, job: ActiveJob, outer: dict[str, str], 
     with contextlib.ExitStack() as stack:
         stack.enter_context(redaction.redacted_output(job))
         stack.enter_context(_errors_kept(job))
-        stack.enter_context(_environment_lock(runner, job))
         if job.facts.environment == "declared":
-            values = environment.declared(outer, job.facts, extra=job.config.pass_env)
+            values = environment.declared(outer, job.facts, cores=job.cores, extra=job.config.pass_env)
             stack.enter_context(environment.replaced(values))
         look_up = interpreter.find(job, interpreter.nox_finds)
         stack.enter_context(swapped(nox.virtualenv, "_find_python", look_up))
         stack.enter_context(commands.recorded(job))
         stack.enter_context(_phases(runner, job, seen))
-        if job.facts.environment == "declared":
-            interpreter.discard_other(Path(runner.envdir), runner.func.python)
+        prepare = functools.cache(functools.partial(_claim_own, runner, job, stack))
+        stack.enter_context(virtualenvs.deferred(runner, job, prepare))
         stack.enter_context(_deadline(job))
         yield
 
@@ -183,14 +189,15 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
         def __call__(self, session: nox.Session) -> Any:
             job.phase = "session"
             try:
-                return function(session)
+                with trace.traced(job):
+                    return function(session)
             except IsonoxError as error:
                 session.error(str(error))
             except SystemExit as stop:
                 session.error(f"the session function ended the process: sys.exit({stop.code!r})")
             finally:
                 seen["interpreter"] = interpreter.environment_interpreter(session)
-                if getattr(session.virtualenv, "location", None):
+                if interpreter.place(session):
                     seen["distributions"] = installs.installed(session)
 
     with contextlib.ExitStack() as stack:
@@ -212,31 +219,31 @@ def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = No
     raise ValueError(f"Session {target} not found.")
 
 
-@contextlib.contextmanager
-def _environment_lock(runner: SessionRunner, job: ActiveJob) -> Iterator[None]:
-    """Never two writers in one environment: a second run of the same session waits for the first."""
-    folder = files.make_directory(files.state_directory(job.root) / "locks")
-    lock = filelock.FileLock(folder / f"{Path(runner.envdir).name}.lock")
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        logging.getLogger("nox").warning("Waiting: another run is using the environment of %s.", job.id)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+def _claim_own(runner: SessionRunner, job: ActiveJob, stack: contextlib.ExitStack) -> None:
+    """Never two writers in a session's own folder: a second run of the same session waits for the first."""
+    if runner.func.python is False or resolve_venv_backends(runner.global_config, runner.func) == ["none"]:
+        return  # it has none
+    path = files.state_directory(job.root) / "locks" / f"{Path(runner.envdir).name}.lock"
+    stack.enter_context(pool.locked(path, f"another run is using the environment of {job.id}"))
+    if job.facts.environment == "declared":
+        interpreter.discard_other(Path(runner.envdir), runner.func.python)
+
+
+class _Keep(logging.Handler):
+    """Keeps what nox logs as errors."""
+
+    def __init__(self, job: ActiveJob) -> None:
+        super().__init__(level=logging.ERROR)
+        self._job = job
+
+    def emit(self, entry: logging.LogRecord) -> None:
+        self._job.errors.append(self._job.redact(entry.getMessage()))
 
 
 @contextlib.contextmanager
 def _errors_kept(job: ActiveJob) -> Iterator[None]:
     """Keep what nox logs as errors: it swallows exceptions, and the record should say why."""
-
-    class _Keep(logging.Handler):
-        def emit(self, entry: logging.LogRecord) -> None:
-            job.errors.append(job.redact(entry.getMessage()))
-
-    handler = _Keep(level=logging.ERROR)
+    handler = _Keep(job)
     logger = logging.getLogger("nox")
     logger.addHandler(handler)
     try:

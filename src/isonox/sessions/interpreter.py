@@ -13,6 +13,7 @@ import nox
 import nox.virtualenv
 
 from isonox.model.record import Interpreter
+from isonox.sessions.virtualenvs import Environment
 from isonox.system import interpreters
 
 if TYPE_CHECKING:
@@ -28,10 +29,23 @@ _NOX_LOOK_UP = nox.virtualenv._find_python  # noqa: SLF001 - nox's one seam for 
 def environment_interpreter(session: nox.Session) -> Interpreter:
     """Return the interpreter of the session's environment, read from its `pyvenv.cfg` (no process is started)."""
     asked = session.python if isinstance(session.python, str) else None
-    location = getattr(session.virtualenv, "location", None)
-    if location is None:
-        return own_interpreter(asked)
-    return _described(Path(location), asked)
+    if folder := place(session):
+        return _described(folder, asked)
+    planned = session.virtualenv
+    if isinstance(planned, Environment):
+        build, home = planned.build, str(Path(planned.program).parent)
+        known = {"version": build.version, "implementation": build.implementation} if build else {}
+        return Interpreter(asked=asked, path=home, **known)
+    return own_interpreter(asked)
+
+
+def place(session: nox.Session) -> Path | None:
+    """Return the folder of the session's environment, if it has one and that has been made."""
+    planned = session.virtualenv
+    if isinstance(planned, Environment) and not planned.exists:
+        return None
+    location = getattr(planned, "location", None)
+    return None if location is None else Path(location)
 
 
 def _described(environment: Path, asked: str | None) -> Interpreter:
@@ -69,10 +83,11 @@ def own_interpreter(asked: str | None) -> Interpreter:
 
 def site_packages(session: nox.Session) -> list[Path]:
     """Return the folders that the session's environment imports distributions from."""
-    location = getattr(session.virtualenv, "location", None)
-    if location is None:
-        return [Path(entry) for entry in sys.path if entry]
-    return [path for path in Path(location).glob("[Ll]ib*/**/site-packages") if path.is_dir()]
+    folder = place(session)
+    if folder is None:
+        return [] if isinstance(session.virtualenv, Environment) else [Path(entry) for entry in sys.path if entry]
+    libraries = [path for path in folder.glob("[Ll]ib*") if not path.is_symlink()]  # lib64 is another name of lib
+    return [path for top in libraries for form in ("site-packages", "*/site-packages") for path in top.glob(form)]
 
 
 def find(job: ActiveJob, fallback: interpreters.Finder) -> interpreters.Finder:

@@ -19,6 +19,7 @@ from nox._options import NoxfileOptions, options
 from isonox.errors import ConfigurationError, NoxfileError, did_you_mean
 from isonox.model.pipeline import Pipeline, Session
 from isonox.sessions import recording
+from isonox.sessions.messages import SELECTING_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from nox._options import NoxConfig
     from nox.manifest import Manifest
     from nox.sessions import SessionRunner
-
-#: Variables that narrow what nox selects; a pipeline is loaded whole, and each child gets exactly one session.
-SELECTING_VARIABLES = ("NOXSESSION", "NOXPYTHON", "NOX_PARALLEL")
 
 
 def load(root: Path, noxfile: str = "noxfile.py") -> Pipeline:

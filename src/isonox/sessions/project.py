@@ -13,8 +13,8 @@ from isonox.workspace import packages as workspace_packages
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from isonox.model.config import Config
     from isonox.model.workspace import Package, Workspace
-    from isonox.workspace.config import Config
 
 
 def root() -> Path:

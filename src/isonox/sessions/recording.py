@@ -17,13 +17,15 @@ from isonox.errors import IsonoxError
 from isonox.model.pipeline import PLAIN, Facts
 from isonox.model.record import Environment, Interpreter, Platform, Record
 from isonox.model.verdict import Verdict
-from isonox.sessions import environment
+from isonox.sessions import environment, trace
+from isonox.sessions.messages import Planned
 from isonox.system import files, git
 from isonox.system.version import own_version
 
 if TYPE_CHECKING:
     from nox.sessions import Result, SessionRunner
 
+    from isonox.model.record import Undeclared
     from isonox.sessions.active import ActiveJob
 
 _VERDICTS = {
@@ -89,8 +91,9 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
     seconds: float,
 ) -> Record:
     """Return the record of a session that has ended; `result` is None where it was interrupted."""
-    head = _head(job.root)
+    planned = job.planned or _found_out(job.root)
     verdict, reason = _verdict(job, result)
+    traced, undeclared = _undeclared(runner, job) if verdict is Verdict.PASSED else (False, ())
     return Record(
         isonox=own_version(),
         run=job.run.id,
@@ -98,8 +101,8 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
         stage=runner.name,
         verdict=verdict,
         reason=job.redact(reason),
-        commit=head.commit,
-        dirty=head.dirty,
+        commit=planned.commit,
+        dirty=planned.dirty,
         package=package_of(runner),
         posargs=tuple(job.redact(str(arg)) for arg in runner.posargs),
         required=job.facts.required,
@@ -116,8 +119,21 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
         notified=tuple(job.notified),
         artifacts=_kept(job),
         notes=tuple(job.notes),
+        fingerprint=planned.fingerprint,
+        undeclared=undeclared,
+        traced=traced,
+        installations=tuple(job.installations),
         places={name: job.redact(str(path)) for name, path in _places(runner, job).items()},
     )
+
+
+def _undeclared(runner: SessionRunner, job: ActiveJob) -> tuple[bool, tuple[Undeclared, ...]]:
+    """Return whether that was looked for, and what was found."""
+    try:
+        return trace.judged(job, package_of(runner), [str(arg) for arg in runner.posargs])
+    except (IsonoxError, OSError) as error:  # git, or a file that is just being removed
+        job.notes.append(f"what it used beside its inputs can't be told: {error}")
+        return False, ()
 
 
 def _places(runner: SessionRunner, job: ActiveJob) -> dict[str, Path]:
@@ -125,7 +141,7 @@ def _places(runner: SessionRunner, job: ActiveJob) -> dict[str, Path]:
     places = {
         "root": job.root,
         "run": job.run.path,
-        "environment": job.root / runner.envdir,
+        "environment": job.environment or job.root / runner.envdir,
         "environments": job.root / runner.global_config.envdir,
     }
     if sys.prefix != sys.base_prefix:  # else it is /usr or so, which means nothing
@@ -139,7 +155,7 @@ def _places(runner: SessionRunner, job: ActiveJob) -> dict[str, Path]:
 
 def _environment(job: ActiveJob, outer: dict[str, str]) -> Environment:
     """Describe what the session saw; a secret may have been put into a declared value."""
-    described = environment.describe(outer, job.facts, extra=job.config.pass_env)
+    described = environment.describe(outer, job.facts, cores=job.cores, extra=job.config.pass_env)
     values = {name: job.redact(value) for name, value in described.values.items()}
     return msgspec.structs.replace(described, values=values)
 
@@ -157,11 +173,12 @@ def _asked(runner: SessionRunner) -> str | None:
     return python if isinstance(python, str) else None
 
 
-def _head(root: Path) -> git.Head:
+def _found_out(root: Path) -> Planned:
     try:
-        return git.head(root)
+        head = git.head(root)
     except IsonoxError:
-        return git.Head(commit=None, branch=None, dirty=True)
+        return Planned(commit=None, dirty=True, fingerprint=None)
+    return Planned(commit=head.commit, dirty=head.dirty, fingerprint=None)
 
 
 def _keep_artifacts(job: ActiveJob) -> None:

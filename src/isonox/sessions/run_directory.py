@@ -31,6 +31,11 @@ _UNSAFE = re.compile(r"[^\w.,=()+ -]", re.ASCII)
 _MAX_NAME = 120
 _TIME = "%Y%m%dT%H%M%SZ"
 
+END_VERSION = 1
+
+#: The records of jobs that did not have to run.
+_CACHED = "cached.json"
+
 
 def file_name(job: str) -> str:
     """Return a file name for a job id: readable, legal on every platform, different for different ids."""
@@ -47,6 +52,26 @@ def new_run_id() -> str:
 
 class _Versioned(msgspec.Struct):
     version: int
+
+
+class _Cached(msgspec.Struct, kw_only=True):
+    """What `cached.json` holds."""
+
+    version: int = RECORD_VERSION
+    records: tuple[Record, ...]
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run on one machine ended: what `end.json` holds.
+
+    Attributes:
+        slots: How many cores its jobs shared.
+        seconds: Wall time.
+    """
+
+    version: int = END_VERSION
+    slots: int
+    seconds: float
 
 
 class RunDirectory:
@@ -94,6 +119,10 @@ class RunDirectory:
         """The file that gets everything a job prints."""
         return self.path / "logs" / f"{file_name(job)}.log"
 
+    def trace_path(self, job: str) -> Path:
+        """The file in which a job's processes note what they use, until the job has ended."""
+        return self.path / "traces" / file_name(job)
+
     def artifacts_path(self, job: str) -> Path:
         """The folder for a job's artifacts."""
         return self.path / "artifacts" / file_name(job)
@@ -103,17 +132,37 @@ class RunDirectory:
         files.write_atomic(self.plan_path, msgspec.json.format(msgspec.json.encode(plan), indent=2))
 
     def read_plan(self) -> Plan:
-        """Read the plan back.
+        """Read the plan back, also if another machine made it.
 
         Raises:
             StateError: It is missing, unreadable, or of another format.
         """
-        return _decode(self.plan_path, Plan, PLAN_VERSION)
+        found = (path for folder in self._folders() if (path := folder / "plan.json").is_file())
+        return _decode(next(found, self.plan_path), Plan, PLAN_VERSION)
+
+    def write_end(self, end: End) -> None:
+        """Store how the run ended."""
+        files.write_atomic(self.path / "end.json", msgspec.json.encode(end))
+
+    def read_end(self) -> End | None:
+        """Return how the run ended; None for one that was killed, or whose jobs had machines of their own.
+
+        Raises:
+            StateError: It can't be read.
+        """
+        path = self.path / "end.json"
+        return _decode(path, End, END_VERSION) if path.exists() else None
 
     def write_record(self, record: Record) -> None:
         """Store one job's record."""
         content = msgspec.json.format(msgspec.json.encode(record), indent=2)
         files.write_atomic(self._record_path(record.job), content)
+
+    def write_cached(self, records: Iterable[Record]) -> None:
+        """Store the records of jobs that did not have to run, all in one file: there may be thousands."""
+        cached = _Cached(records=tuple(records))
+        if cached.records:
+            files.write_atomic(self.path / _CACHED, msgspec.json.encode(cached))
 
     def read_record(self, job: str) -> Record | None:
         """Return a job's record, or None where there is none (yet).
@@ -132,7 +181,11 @@ class RunDirectory:
         Raises:
             StateError: One can't be read.
         """
-        return tuple(_decode(path, Record, RECORD_VERSION) for path in self._record_paths())
+        own = tuple(_decode(path, Record, RECORD_VERSION) for path in self._record_paths())
+        return (
+            *own,
+            *(record for path in self._cached_paths() for record in _decode(path, _Cached, RECORD_VERSION).records),
+        )
 
     def readable_records(self) -> tuple[tuple[Record, ...], tuple[str, ...]]:
         """Return all records that can be read, and what is wrong with each of the others."""
@@ -140,6 +193,11 @@ class RunDirectory:
         for path in self._record_paths():
             try:
                 records.append(_decode(path, Record, RECORD_VERSION))
+            except StateError as error:
+                problems.append(error.message)
+        for path in self._cached_paths():
+            try:
+                records += _decode(path, _Cached, RECORD_VERSION).records
             except StateError as error:
                 problems.append(error.message)
         return tuple(records), tuple(problems)
@@ -160,6 +218,9 @@ class RunDirectory:
     def _record_paths(self) -> list[Path]:
         found = [path for folder in self._folders() for path in (folder / "records").glob("*.json")]
         return sorted(found, key=lambda path: (path.name, path))
+
+    def _cached_paths(self) -> list[Path]:
+        return [path for folder in self._folders() if (path := folder / _CACHED).is_file()]
 
     def _record_path(self, job: str) -> Path:
         return self.path / "records" / f"{file_name(job)}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import nox
@@ -9,16 +10,17 @@ import nox
 from isonox.model.record import Finding
 from isonox.sessions import install
 from isonox.sessions.commands import active_job
+from isonox.sessions.virtualenvs import Environment
 from isonox.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from isonox.model.config import Config
     from isonox.model.record import TestCounts
     from isonox.model.workspace import Package
     from isonox.sessions.run_directory import RunDirectory
-    from isonox.workspace.config import Config
 
 
 class Session(nox.Session):
@@ -67,14 +69,45 @@ class Session(nox.Session):
         return files.make_directory(job.run.artifacts_path(job.id))
 
     @property
+    def cores(self) -> int:
+        """How many cores this session has: its share in a run by `isonox ci`, else all of the machine."""
+        return active_job().cores
+
+    @property
     def in_ci(self) -> bool:
         """Whether a CI system runs this. Stages use it for what may be waived on a laptop only."""
         return active_job().in_ci
 
     def install(self, *args: str, **options: Any) -> None:
-        """Install as nox does; the environment then differs from the lock, and `install_group` starts anew."""
-        install.forget(self)
+        """Install as nox does, into an environment of the session's own, which then differs from the lock."""
+        install.before_change(self, active_job())
         super().install(*args, **options)
+
+    def run_install(self, *args: Any, **options: Any) -> Any:
+        """Run a command of nox's install step, in an environment of the session's own."""
+        install.before_change(self, active_job())
+        return super().run_install(*args, **options)
+
+    def run(self, *args: Any, **options: Any) -> Any:
+        """Run a command as nox does; one that installs something gets an environment of the session's own."""
+        if args and isinstance(args[0], (str, os.PathLike)) and install.changes_environment(args):
+            install.before_change(self, active_job())
+        return super().run(*args, **options)
+
+    def create_tmp(self) -> str:
+        """Return a folder for temporary files; another run of this session waits until this one has ended."""
+        self._claim()
+        return super().create_tmp()
+
+    @property
+    def cache_dir(self) -> Path:
+        """A folder that outlives the session; another run of this session waits until this one has ended."""
+        self._claim()
+        return super().cache_dir
+
+    def _claim(self) -> None:
+        if isinstance(self.virtualenv, Environment):
+            self.virtualenv.prepare()
 
     def install_group(
         self,

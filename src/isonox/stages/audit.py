@@ -7,6 +7,7 @@ service has no proper answer. So its JSON is read, and what it never got to is u
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
@@ -16,7 +17,7 @@ import msgspec
 from isonox.errors import ConfigurationError
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome
-from isonox.stages.options import StageOptions, check, install_tools
+from isonox.stages.options import StageOptions, check, install_tools, with_inputs
 from isonox.workspace import lockfile
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def audit(
         service_url: Where to ask, for a service that speaks OSV: `https://host/v1/query`.
         group: The dependency group that holds pip-audit; by default "audit", else "dev".
         python: The interpreter that pip-audit runs on; the workspace's newest by default.
-        options: As for `isonox.session`. A verdict is not cached by default: advisories change while the lock does not.
+        options: As for `isonox.session`. A verdict is used for 24 hours by default: advisories change while the lock
+            does not. `cache=False` asks every time.
 
     Raises:
         ConfigurationError: An option has a value that makes no sense.
@@ -111,8 +113,8 @@ def audit(
         pins = sorted({(one.name, one.version or "") for one in remote})
         _judge(session, _ask(session, pins, (*arguments, *session.posargs)), reasons)
 
-    defaults = StageOptions(cache=False)
-    declare_session(name="audit", python=python, tags=["security"], **(defaults | options))(run_audit)
+    declared = with_inputs(StageOptions(cache=timedelta(hours=24)) | options, lockfile.LOCK)
+    declare_session(name="audit", python=python, tags=["security"], **declared)(run_audit)
 
 
 def _ask(session: Session, pins: Sequence[Pin], arguments: Sequence[str]) -> list[Answer]:

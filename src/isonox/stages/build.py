@@ -14,15 +14,27 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from isonox.errors import ConfigurationError
+from isonox.sessions import trace
+from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome
-from isonox.stages.options import StageOptions, install_tools, pyproject, run_time
+from isonox.stages.options import StageOptions, install_tools, pyproject, run_time, with_inputs
 from isonox.workspace import lock, lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from isonox.sessions.session import Session
+
+
+#: What decides how a package is built, beside itself. Build backends run in an environment without PYTHONPATH, so they
+#: are not seen reading.
+_INPUTS = (lockfile.LOCK, "pyproject.toml#tool.uv", "**/.gitignore", "**/.hgignore", "LICEN[CS]E*", "README*")
+#: Parts of build backends that take the version from git's tags.
+_FROM_GIT = {
+    "dunamai", "flit-scm", "hatch-vcs", "poetry-dynamic-versioning", "setuptools-git-versioning", "setuptools-scm",
+    "uv-dynamic-versioning", "versioneer", "versioningit",
+}  # fmt: skip
 
 
 def build(
@@ -55,6 +67,8 @@ def build(
             session.note(f"{path.name}: {max(1, round(path.stat().st_size / 1024))} KiB")
         _use(session, wheel)
 
+    if per_package:
+        options = with_inputs(options, *_INPUTS)
     declare_session(name="build", python=python, per_package=per_package, tags=["build"], **options)(run_build)
 
 
@@ -87,6 +101,8 @@ def _built(session: Session, folder: Path) -> tuple[Path, Path]:
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in pinned.items()), encoding="utf-8")
     for requirement in pyproject(folder).get("build-system", {}).get("requires", ["setuptools"]):
         backend = Requirement(requirement).name
+        if canonicalize_name(backend) in _FROM_GIT:
+            trace.used(active_job(), ".git")
         if canonicalize_name(backend) not in pinned:
             session.note(f"{backend} builds it, but is not in the lock; pin it there: uv add --group build {backend}")
     command = ["python", "-m", "build", "--outdir", str(target), "--dependency-constraints-txt", str(constraints)]

@@ -9,7 +9,7 @@ from isonox.errors import ConfigurationError
 from isonox.model.verdict import Verdict
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import coverage_data, outcome
-from isonox.stages.options import StageOptions, install_tools
+from isonox.stages.options import StageOptions, install_tools, with_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from isonox.sessions.session import Session
     from isonox.stages.coverage_data import Job
 
+#: The sources, and what says which of their lines count; what was measured are results of other sessions.
+_INPUTS = ("**/*.py", "pyproject.toml#tool.coverage", ".coveragerc", ".coveragerc.toml", "setup.cfg", "tox.ini")
 #: What `coverage report` ends with when the total is below the threshold.
 _BELOW = 2
 #: How many files a failure names; the reports and the record have all of them.
@@ -46,7 +48,7 @@ def coverage(
     """
     if overall is not None and not 0 <= overall <= 100:  # noqa: PLR2004 - a percentage
         raise ConfigurationError(f"coverage: overall={overall} is no percentage between 0 and 100")
-    declared = StageOptions(requires=["tests"]) | options
+    declared = with_inputs(StageOptions(requires=["tests"]) | options, *_INPUTS)
 
     def run_coverage(session: Session) -> None:
         """Combine, report and judge the coverage of this run's tests."""

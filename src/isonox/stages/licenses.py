@@ -11,18 +11,20 @@ from packaging.utils import canonicalize_name
 
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome
-from isonox.stages.options import StageOptions, install_tools, pyproject, run_time
+from isonox.stages.options import StageOptions, install_tools, pyproject, run_time, with_inputs
 from isonox.system import files
 from isonox.workspace import lock, lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from isonox.model.config import Licenses
     from isonox.sessions.session import Session
-    from isonox.workspace.config import Licenses
 
 #: The software bill of materials, among the session's artifacts.
 SBOM = "sbom.cdx.json"
+#: What the workspace's packages say about themselves; what they depend on is what is installed.
+_INPUTS = ("**/pyproject.toml", "**/setup.cfg", "**/setup.py", lockfile.LOCK)
 #: What a distribution has that does not say its licence.
 UNKNOWN = "UNKNOWN"
 
@@ -83,7 +85,9 @@ def licenses(
         _say_what_is_left_out(session, {pin.name for pin in pins})
         _judge(session, shipped, session.config.licenses)
 
-    declare_session(name="licenses", python=python, per_package=per_package, tags=["security"], **options)(run_licenses)
+    declared = with_inputs(options, *_INPUTS)
+    declare = declare_session(name="licenses", python=python, per_package=per_package, tags=["security"], **declared)
+    declare(run_licenses)
 
 
 def of_component(component: dict[str, Any]) -> Shipped:

@@ -6,15 +6,16 @@ import re
 import sys
 from typing import TYPE_CHECKING, Unpack
 
+from isonox.sessions import project
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import linters, outcome, sources
+from isonox.stages.options import StageOptions, with_inputs
 from isonox.workspace import generated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isonox.sessions.session import Session
-    from isonox.stages.options import StageOptions
 
 _DRIFT = re.compile(r"^(?:error: )?(?P<path>\.github/\S+) (?P<message>.+)$", re.MULTILINE)
 
@@ -63,7 +64,8 @@ def lint(
         if failed := ", ".join(filter(None, complaints)):
             session.error(f"not clean: {failed}")
 
-    declare_session(name="lint", python=python, tags=["lint"], **options)(run_lint)
+    patterns = ("**",) if paths or linters.choose(project.root()) else linters.INPUTS
+    declare_session(name="lint", python=python, tags=["lint"], **with_inputs(options, *patterns))(run_lint)
 
 
 def _drift(session: Session) -> str:

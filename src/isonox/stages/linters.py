@@ -113,8 +113,28 @@ LINTERS = (
     ),
 )
 
+#: What they look at and are configured by, as long as their configuration names no other files (see `choose`). Ruff's
+#: part is what `ruff config include` says.
+INPUTS = (
+    "**/*.py", "**/*.pyi", "**/*.pyw", "**/*.ipynb", "**/*.md", "**/pyproject.toml", "**/ruff.toml", "**/.ruff.toml",
+    "**/.gitignore", "**/.ignore", "**/.editorconfig", "setup.cfg", "tox.ini", ".flake8", ".isort.cfg", ".importlinter",
+    ".github/**",
+)  # fmt: skip
+#: Settings that name other files, in `[tool.*]` of pyproject.toml and in files of the tools' own.
+_CHOOSING = {"include", "extend-include", "extend"}
+_CHOOSES = re.compile(r"^\s*(?:include|extend-include|extend|filename|settings_file)\s*=", re.MULTILINE)
+
 #: What `tools` may name: each linter, and one word for both of ruff's halves.
 _NAMES = {linter.name: (linter.name,) for linter in LINTERS} | {"ruff": ("ruff-check", "ruff-format")}
+
+
+def choose(root: Path) -> bool:
+    """Return whether a linter is configured to look at other files than it does by itself."""
+    tables = options.pyproject(root).get("tool", {})
+    files = [root / name for linter in LINTERS for name, _ in linter.files]
+    return any(_CHOOSING & tables.get(linter.table, {}).keys() for linter in LINTERS) or any(
+        _CHOOSES.search(path.read_text(encoding="utf-8", errors="replace")) for path in files if path.is_file()
+    )
 
 
 def named(tools: Sequence[str], *, stage: str) -> tuple[str, ...]:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class StageOptions(TypedDict, total=False):
-    """Keyword options that every stage hands on to `isonox.session`."""
+    """Keyword options that every stage hands on to `isonox.session`.
+
+    `inputs` come beside those that a stage has by itself (see `with_inputs`).
+    """
 
     requires: Sequence[str]
     default: bool
@@ -38,6 +41,17 @@ class StageOptions(TypedDict, total=False):
     exclusive: bool
     required: bool
     permissions: Mapping[str, str]
+
+
+def with_inputs(options: StageOptions, *patterns: str) -> StageOptions:
+    """Return options with the files that decide a stage's result, beside those that the noxfile names for it.
+
+    A tool that is no Python program is not seen reading: all that it reads has to be named. The dependency groups are
+    always in: a stage takes the first that there is of several. `inputs=None` in the noxfile means every file.
+    """
+    given = options.get("inputs", ())
+    inputs = ["pyproject.toml#dependency-groups", *patterns, *(given or ())]
+    return options | StageOptions(inputs=None if given is None else inputs)
 
 
 def check(where: str, value: str, known: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import options as stage_options
 from isonox.stages import outcome, sources
-from isonox.stages.options import StageOptions, install_tools, pyproject
+from isonox.stages.options import StageOptions, install_tools, pyproject, with_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +67,7 @@ def security(
         complaints = ((tool, _TOOLS[tool](session, files, severity)) for tool in chosen)
         outcome.judge(session, (f"{tool}: {complaint}" if complaint else "" for tool, complaint in complaints))
 
-    declare_session(name="security", python=python, tags=["security"], **options)(run_security)
+    declare_session(name="security", python=python, tags=["security"], **with_inputs(options, "**"))(run_security)
 
 
 def _bandit(session: Session, files: Sequence[str], severity: Severity) -> str:

@@ -8,18 +8,18 @@ import shlex
 import shutil
 from contextlib import nullcontext
 from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import junitparser
 
 from isonox.errors import ConfigurationError
 from isonox.model.record import TestCounts
-from isonox.sessions import install
+from isonox.sessions import install, project
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import coverage_data, outcome, sources
-from isonox.stages.options import StageOptions, install_tools
+from isonox.stages.options import StageOptions, install_tools, with_inputs
 from isonox.stages.options import pythons as default_pythons
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 #: In the job's artifacts.
 JUNIT = "junit.xml"
 
+#: Files and tables that pytest and coverage look for in the folder that they run in, and in those above it.
+_AROUND = (
+    "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "conftest.py", "__init__.py",
+    ".coveragerc", ".coveragerc.toml",
+)  # fmt: skip
+_TOOLS = ("pytest", "coverage", "hypothesis")
 #: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _NOTHING_COLLECTED = 5
 
@@ -44,6 +50,7 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
     per_package: bool | Sequence[str] = False,
     group: str | None = None,
     coverage: bool = True,
+    workers: int | Literal["auto"] | None = None,
     **options: Unpack[StageOptions],
 ) -> None:
     """Declare the session `tests`: pytest, once per Python, with the project installed.
@@ -65,16 +72,27 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         coverage: Measure which lines run, for the coverage stage. Without `source` or `source_pkgs` in
             coverage's own configuration, the code of the package is measured (without one, that of the root
             project, or of all packages where the root is none).
+        workers: Run the tests in so many processes at once, with pytest-xdist, which the group must hold; "auto" for
+            as many as there are cores. It is the session's `weight`, too: in a run they are no more than its share.
         options: As for `isonox.session`.
+
+    Raises:
+        ConfigurationError: `workers` and `weight` are both given, or there would be no worker.
     """
+    declared = _with_weight(name, workers, options)
+    if per_package:
+        declared = with_inputs(declared, *_configuration())
+    spread = ["--numprocesses=auto", *([f"--maxprocesses={workers}"] if isinstance(workers, int) else [])]
+    tools = ["pytest", *(["coverage"] if coverage else []), *(["pytest-xdist"] if workers else [])]
 
     def run_tests(session: Session) -> None:
         """Run the tests with pytest."""
-        tools = ("pytest", "coverage") if coverage else ("pytest",)
         install_tools(session, name, *tools, group=group, fallbacks=("tests", "dev"), with_project=True)
-        argv = ["-m", markers] if markers else []
-        done, counts = _run(session, argv, paths, coverage=coverage)
+        argv = [*(["-m", markers] if markers else []), *(spread if workers else [])]
+        done, counts = _run(session, argv, paths, coverage=coverage, workers=workers is not None)
+        problem = coverage_data.combine(session) if coverage else ""
         _judge(session, done, counts, markers)
+        outcome.judge(session, [problem])
         if coverage and not session.posargs:
             coverage_data.check_left(session)
 
@@ -83,12 +101,32 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         python=list(pythons) or default_pythons(),
         tags=["tests"],
         per_package=per_package,
-        **options,
+        **declared,
     )(run_tests)
 
 
+def _configuration() -> list[str]:
+    """Return what a package's tests use from around the package."""
+    places = [PurePosixPath(package.path) for package in project.workspace(project.root()).packages]
+    around = sorted({str(folder) for place in places for folder in place.parents})
+    files = [str(PurePosixPath(folder, name)) for folder in around for name in _AROUND]
+    tables = [f"{PurePosixPath(folder, 'pyproject.toml')}#tool.{tool}" for folder in around for tool in _TOOLS]
+    return [*files, *tables]
+
+
+def _with_weight(name: str, workers: int | Literal["auto"] | None, options: StageOptions) -> StageOptions:
+    """Return the options with a weight that fits the workers."""
+    if workers is None:
+        return options
+    if "weight" in options:
+        raise ConfigurationError(f"{name}: `workers` and `weight` say the same thing: leave `weight` out")
+    if workers != "auto" and workers < 1:
+        raise ConfigurationError(f"{name}: workers={workers} must be a number of processes, or 'auto'")
+    return StageOptions(weight="all" if workers == "auto" else workers) | options
+
+
 def _run(
-    session: Session, options: Sequence[str], paths: Sequence[str], *, coverage: bool
+    session: Session, options: Sequence[str], paths: Sequence[str], *, coverage: bool, workers: bool
 ) -> tuple[Outcome, TestCounts]:
     """Run pytest in the package's folder; what the report says is in the record then."""
     package = session.package
@@ -97,7 +135,8 @@ def _run(
     argv: list[str] = ["pytest"]
     env: dict[str, str] = {}
     if coverage:
-        argv, env = coverage_data.measuring(session, folder, sources.code_of(session.root, package))
+        code = sources.code_of(session.root, package)
+        argv, env = coverage_data.measuring(session, folder, code, workers=workers)
     report = session.artifacts / JUNIT
     # JUnit's older form has the line of each test
     argv += [f"--junit-xml={report}", "--override-ini=junit_family=xunit1"]

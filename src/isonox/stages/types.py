@@ -11,7 +11,7 @@ from isonox.model.workspace import Package
 from isonox.sessions import interpreter, project
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome, sources
-from isonox.stages.options import StageOptions, configuration, install_tools
+from isonox.stages.options import StageOptions, configuration, install_tools, with_inputs
 from isonox.stages.options import pythons as default_pythons
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ _NOTHING = re.compile(r"^Success: no issues found in 0 source files", re.MULTILI
 
 #: Where mypy looks for its configuration, besides pyproject.toml.
 _FILES = (("mypy.ini", "mypy"), (".mypy.ini", "mypy"), ("setup.cfg", "mypy"))
+_INPUTS = (
+    "**/*.py", "**/*.pyi", "**/py.typed", "**/pyproject.toml", "**/mypy.ini", "**/.mypy.ini", "**/setup.cfg"
+)  # fmt: skip
 #: Settings that say what to check.
 _TARGETS = ("files", "packages", "modules")
 
@@ -67,7 +70,7 @@ def types(
         outcome.judge(session, (_complaint(session, check, single=len(checks) == 1) for check in checks))
 
     versions = list(pythons) or default_pythons()
-    declare_session(name="types", python=versions, tags=["types"], **options)(run_types)
+    declare_session(name="types", python=versions, tags=["types"], **with_inputs(options, *_INPUTS))(run_types)
 
 
 def _checks(session: Session, paths: Sequence[str]) -> list[_Check]:

@@ -19,3 +19,8 @@ def timestamp(moment: datetime) -> str:
 def monotonic() -> float:
     """Return seconds of a clock that never goes backwards."""
     return time.monotonic()
+
+
+def posix() -> float:
+    """Return the current time in seconds since 1970, UTC."""
+    return time.time()

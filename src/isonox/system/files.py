@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 from isonox.errors import StateError
@@ -17,25 +16,25 @@ STATE = ".isonox"
 def write_atomic(path: Path, content: bytes) -> None:
     """Write `content` to a temporary file beside `path`, then replace `path` with it.
 
-    A reader sees the old file or the new one, whenever this process dies.
+    A reader sees the old file or the new one, whenever this process dies. After a power failure the file may be
+    damaged, which its reader notices: waiting for the disk would cost more than most sessions.
 
     Raises:
         StateError: The folder can't be written, or the disk is full.
     """
-    temporary: str | None = None
+    temporary = path.with_name(f".{path.name[:40]}.{os.urandom(4).hex()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
-        with os.fdopen(descriptor, "wb") as stream:
+        try:
+            stream = temporary.open("xb")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = temporary.open("xb")
+        with stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise state_error(error, f"can't write {path}") from error
 
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+#: What makes a folder the root of a workspace.
+NOXFILE = "noxfile.py"
+
+
 class Head(NamedTuple):
     """What is checked out.
 
@@ -27,46 +31,162 @@ class Head(NamedTuple):
     dirty: bool
 
 
+def environment() -> dict[str, str]:
+    """Return the variables that git runs with: it asks nothing, locks nothing that it need not, and speaks English."""
+    return {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
+def missing() -> GitError:
+    """Return the error of a machine without git."""
+    return GitError("git is not on PATH", hint="install git: isonox reads the repository through it")
+
+
+def refused(root: Path, verb: str, complaint: bytes) -> GitError:
+    """Return the error of a call that git refused."""
+    message = complaint.decode(errors="replace").strip().splitlines() or ["no message"]
+    hint = None
+    if "dubious ownership" in message[0]:
+        hint = f"git config --global --add safe.directory {root}"
+    return GitError(f"git {verb} failed in {root}: {message[0]}", hint=hint)
+
+
+class Answer(NamedTuple):
+    """How a call ended.
+
+    Attributes:
+        code: 0 where git did what was asked.
+        out: Standard output.
+        complaint: Standard error.
+    """
+
+    code: int
+    out: str
+    complaint: bytes
+
+
+def attempt(root: Path, *arguments: str) -> Answer:
+    """Run git in `root`, where no may be the answer.
+
+    Raises:
+        GitError: Git is missing.
+    """
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, check=False, capture_output=True, env=environment())
+    except FileNotFoundError as error:
+        raise missing() from error
+    return Answer(done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr)
+
+
 def run(root: Path, *arguments: str) -> str:
     """Run git in `root` and return its standard output.
 
     Raises:
         GitError: Git is missing or says no.
     """
+    answer = attempt(root, *arguments)
+    if answer.code != 0:
+        raise refused(root, arguments[0], answer.complaint)
+    return answer.out
+
+
+def blob(root: Path, oid: str) -> bytes:
+    """Return the content of a file in the repository by its id.
+
+    Raises:
+        GitError: It is not there.
+    """
+    return run(root, "cat-file", "blob", oid).encode(errors="surrogateescape")
+
+
+def workspace(start: Path) -> Path:
+    """Return the root of the workspace around a folder: the nearest one above with a noxfile, else git's top folder.
+
+    Raises:
+        GitError: This is no git repository.
+    """
+    top = find_root(start)
+    for folder in (start, *start.parents):
+        if (folder / NOXFILE).exists():
+            return folder
+        if folder == top:
+            break
+    return top
+
+
+class Look:
+    """What git says of the files of a checkout, by two processes that work while the caller does something else.
+
+    Args:
+        root: Files outside of it are left out.
+
+    Raises:
+        GitError: Git is missing.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._listing = _started(root, "ls-files", "-z", "-s", "-v")
+        self._status = _started(
+            root, "status", "-z", "--porcelain=v2", "--branch", "--untracked-files=all", "--no-renames",
+            "--ignore-submodules=none", "--", ".",
+        )  # fmt: skip
+
+    def answers(self) -> tuple[str, str]:
+        """Wait for git; return the index (`ls-files -s -v -z`) and what differs from it (`status --porcelain=v2 -z`).
+
+        Raises:
+            GitError: Git says no.
+        """
+        listing, status = self._listing.communicate(), self._status.communicate()
+        for verb, process, (_, complaint) in (
+            ("ls-files", self._listing, listing),
+            ("status", self._status, status),
+        ):
+            if process.returncode != 0:
+                raise refused(self._root, verb, complaint)
+        return listing[0].decode(errors="surrogateescape"), status[0].decode(errors="surrogateescape")
+
+
+_ahead: dict[Path, Look] = {}
+
+
+def look_ahead(root: Path) -> None:
+    """Start looking at a checkout before anybody has asked; whoever asks first gets the answer (see `taken`)."""
+    _ahead[root] = Look(root)
+
+
+def taken(root: Path) -> Look | None:
+    """Return the look that was started ahead of time, once."""
+    return _ahead.pop(root, None)
+
+
+def _started(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
     try:
-        done = subprocess.run(
+        return subprocess.Popen(
             ["git", *arguments],
             cwd=root,
-            check=False,
-            capture_output=True,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=environment(),
         )
     except FileNotFoundError as error:
-        raise GitError("git is not on PATH", hint="install git: isonox reads the repository through it") from error
-    if done.returncode != 0:
-        message = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        hint = None
-        if "dubious ownership" in message[0]:
-            hint = f"git config --global --add safe.directory {root}"
-        raise GitError(f"git {arguments[0]} failed in {root}: {message[0]}", hint=hint)
-    return done.stdout.decode(errors="surrogateescape")
+        raise missing() from error
 
 
 def find_root(start: Path) -> Path:
-    """Return the top folder of the repository around `start`.
+    """Return the top folder of the repository around `start`: the nearest one with a `.git`. Starts no process.
 
     Raises:
         GitError: There is none.
     """
-    try:
-        return Path(run(start, "rev-parse", "--show-toplevel").rstrip("\n"))
-    except GitError as error:
-        if "not a git repository" not in error.message:
-            raise
-        raise GitError(
-            f"{start} is not inside a git repository",
-            hint="run `git init`, or go to the repository: isonox needs git to know which files are yours",
-        ) from error
+    for folder in (start, *start.parents):
+        if (folder / ".git").exists():
+            return folder
+    raise GitError(
+        f"{start} is not inside a git repository",
+        hint="run `git init`, or go to the repository: isonox needs git to know which files are yours",
+    )
 
 
 def tracked(root: Path, *patterns: str) -> tuple[str, ...]:

@@ -29,6 +29,20 @@ def without_secrets(environ: Mapping[str, str]) -> str:
     return "GitHub gives pull requests from forks no secrets" if head != base else ""
 
 
+def is_here(environ: Mapping[str, str]) -> bool:
+    """Return whether this is a run on GitHub."""
+    return environ.get("GITHUB_ACTIONS") == "true"
+
+
+def on_default_branch(environ: Mapping[str, str]) -> bool:
+    """Return whether this run is for a push to the repository's default branch."""
+    if not is_here(environ) or environ.get("GITHUB_EVENT_NAME") != "push":
+        return False
+    repository = _event(environ).get("repository")
+    branch = repository.get("default_branch") if isinstance(repository, dict) else None
+    return bool(branch) and environ.get("GITHUB_REF") == f"refs/heads/{branch}"
+
+
 def other_commit(environ: Mapping[str, str], commit: str | None) -> str:
     """Return what is wrong if another commit is checked out than the one that GitHub runs the workflow for."""
     asked = environ.get("GITHUB_SHA", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from findpython.providers import ALL_PROVIDERS
 
+from isonox.errors import StateError
 from isonox.system import files
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _PATIENCE = 10
 _ASK = "import platform; print(platform.python_implementation(), platform.python_version())"
 
 
-class _Known(msgspec.Struct):
+class Known(msgspec.Struct):
     """What an interpreter said of itself, and the file that said it."""
 
     modified: int
@@ -45,19 +47,29 @@ def find(spec: str, *, cache: Path) -> str | None:
     if match is None:
         return None
     minor, patch = match.groups()
-    known = _load(cache)
-    before = dict(known)
+    answers = _load(cache)
+    before = dict(answers)
     found: list[tuple[tuple[int, ...], str]] = []
     for path in candidates(minor):
-        answer = _ask(path, known)
+        answer = _ask(path, answers)
         if answer is None or answer.implementation != "CPython":
             continue
         wanted = f"{minor}{patch}" if patch else None
         if answer.version == wanted or (wanted is None and answer.version.rpartition(".")[0] == minor):
             found.append((tuple(int(part) for part in re.findall(r"\d+", answer.version)), path))
-    if known != before:
-        _store(cache, known)
+    if answers != before:
+        _store(cache, answers)
     return max(found)[1] if found else None
+
+
+def known(path: str, *, cache: Path) -> Known | None:
+    """Return what the interpreter at `path` says of itself, or None where it can't; answers are kept as by `find`."""
+    answers = _load(cache)
+    before = dict(answers)
+    found = _ask(path, answers)
+    if answers != before:
+        _store(cache, answers)
+    return found
 
 
 def candidates(minor: str) -> Iterator[str]:
@@ -78,11 +90,11 @@ def candidates(minor: str) -> Iterator[str]:
                     yield str(sibling)
 
 
-def _ask(path: str, known: dict[str, _Known]) -> _Known | None:
-    """Return what the interpreter at `path` says of itself; from `known` if the file has not changed since."""
+def _ask(path: str, answers: dict[str, Known]) -> Known | None:
+    """Return what the interpreter at `path` says of itself; from `answers` if the file has not changed since."""
     try:
         state = Path(path).stat()
-        old = known.get(path)
+        old = answers.get(path)
         if old is not None and (old.modified, old.size) == (state.st_mtime_ns, state.st_size):
             return old
         done = subprocess.run(
@@ -91,16 +103,17 @@ def _ask(path: str, known: dict[str, _Known]) -> _Known | None:
         implementation, version = done.stdout.split()
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    known[path] = _Known(state.st_mtime_ns, state.st_size, implementation, version)
-    return known[path]
+    answers[path] = Known(state.st_mtime_ns, state.st_size, implementation, version)
+    return answers[path]
 
 
-def _load(cache: Path) -> dict[str, _Known]:
+def _load(cache: Path) -> dict[str, Known]:
     try:
-        return msgspec.json.decode((cache / "interpreters.json").read_bytes(), type=dict[str, _Known])
+        return msgspec.json.decode((cache / "interpreters.json").read_bytes(), type=dict[str, Known])
     except (OSError, msgspec.DecodeError):
         return {}
 
 
-def _store(cache: Path, known: dict[str, _Known]) -> None:
-    files.write_atomic(cache / "interpreters.json", msgspec.json.encode(known))
+def _store(cache: Path, answers: dict[str, Known]) -> None:
+    with contextlib.suppress(StateError):  # then they are asked again next time
+        files.write_atomic(cache / "interpreters.json", msgspec.json.encode(answers))

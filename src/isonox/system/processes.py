@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import sys
@@ -15,8 +16,9 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Linux, <linux/prctl.h>: orphans of our descendants become our children instead of init's.
-_PR_SET_CHILD_SUBREAPER = 36
+#: Linux, <linux/prctl.h>: get a signal when the parent dies; orphans of our descendants become our children
+#: instead of init's.
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 #: Seconds between two looks at dying processes, and seconds after the first SIGKILL that nothing survives.
 _POLL, _KILLING = 0.02, 2.0
@@ -24,13 +26,40 @@ _POLL, _KILLING = 0.02, 2.0
 
 def become_subreaper() -> None:
     """Keep daemonised grandchildren within reach (Linux; elsewhere nothing happens)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def signal_when_parent_dies(number: signal.Signals) -> None:
+    """Ask for a signal when the thread that started this process ends, or its process (Linux)."""
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            _c_library().prctl(option, value, 0, 0, 0)
+
+
+@functools.cache
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def has_children() -> bool:
+    """Return whether this process has children, dead ones that wait to be reaped included: one system call."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13, Windows
+        return True
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def descendants(pid: int) -> list[psutil.Process]:
     """Return all living processes below `pid`, itself not included; one that only waits to be reaped is dead."""
+    if pid == os.getpid() and not has_children():
+        return []
     try:
         return [process for process in psutil.Process(pid).children(recursive=True) if _is_alive(process)]
     except psutil.Error:
@@ -43,6 +72,15 @@ def children(pid: int) -> list[psutil.Process]:
         return [process for process in psutil.Process(pid).children() if _is_alive(process)]
     except psutil.Error:
         return []
+
+
+def end_children(but: Iterable[int] = ()) -> None:
+    """End the children of this process, with everything below them, except those with the given ids."""
+    if has_children():
+        kept = set(but)
+        for process in children(os.getpid()):
+            if process.pid not in kept:
+                kill_tree(process.pid, grace=0)
 
 
 def signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

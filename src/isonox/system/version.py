@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
+import hashlib
+from pathlib import Path
+
+#: The folder of isonox's source.
+PACKAGE = Path(__file__).parents[1]
 
 
 @functools.cache
 def own_version() -> str:
     """Return the version of the installed isonox."""
+    import importlib.metadata  # noqa: PLC0415 - takes longer than everything else that an unchanged run does
+
     return importlib.metadata.version("isonox")
+
+
+@functools.cache
+def identity() -> str:
+    """Return what changes with each isonox: its version where it is installed, else a hash of its source."""
+    installed = PACKAGE.parent
+    if installed.name in ("site-packages", "dist-packages"):
+        found = [path.name for path in installed.glob("isonox-*.dist-info")]
+        if found:
+            return found[0]
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(f"{path.relative_to(PACKAGE)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from isonox.cache.fingerprint import Fingerprints
+from isonox.cache.store import Store
 from isonox.errors import GitError, LockError, StateError
 from isonox.history.store import History
 from isonox.planning import build
-from isonox.sessions import loader, project
+from isonox.sessions import known, surroundings
 from isonox.system import git
-from isonox.system.version import own_version
-from isonox.workspace.lock import Lock
+from isonox.system.git import NOXFILE
+from isonox.workspace.tree import Reading
 
 if TYPE_CHECKING:
+    from isonox.cache.fingerprint import Fingerprint
+    from isonox.model.config import Config
     from isonox.model.pipeline import Pipeline
     from isonox.model.plan import Plan, Selection
+    from isonox.model.tree import Tree
     from isonox.model.workspace import Workspace
-    from isonox.workspace.config import Config
-
-NOXFILE = "noxfile.py"
+    from isonox.planning.affected import Affected
+    from isonox.sessions.known import Project
 
 
 @dataclass(frozen=True)
@@ -53,54 +61,122 @@ class Checkout:
         Raises:
             GitError: This is no git repository.
         """
-        top = git.find_root(start)
-        for folder in (start, *start.parents):
-            if (folder / NOXFILE).exists():
-                return cls(folder)
-            if folder == top:
-                break
-        return cls(top)
+        return cls(git.workspace(start))
+
+    def start_reading(self) -> None:
+        """Let git look at the files while this process does something else."""
+        self._reading  # noqa: B018 - it starts when it is asked for
 
     @cached_property
+    def _reading(self) -> Reading:
+        return Reading(self.root)
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The files, as they were when this verb started."""
+        return self._reading.tree()
+
+    @cached_property
+    def store(self) -> Store:
+        """Results of earlier runs."""
+        return Store.of(self.root)
+
+    @cached_property
+    def _known(self) -> Project | None:
+        """What is declared, if that has not changed since it was read last."""
+        return known.recall(self.store, self.root, NOXFILE, self.tree, os.environ)
+
+    @cached_property
+    def project(self) -> Project:
+        """Everything that is declared.
+
+        Raises:
+            IsonoxError: Something is declared wrongly.
+        """
+        return self._known or self._read()[0]
+
+    def _read(self) -> tuple[Project, str]:
+        from isonox.sessions import reading  # noqa: PLC0415 - imports nox
+
+        return reading.read(self.store, self.root, NOXFILE, self.tree, os.environ)
+
+    @property
     def config(self) -> Config:
-        """`[tool.isonox]`."""
+        """`[tool.isonox]`; the noxfile need not be readable."""
+        if self._known:
+            return self._known.config
+        from isonox.sessions import project  # noqa: PLC0415 - reads pyproject.toml
+
         return project.config(self.root)
 
-    @cached_property
+    @property
     def workspace(self) -> Workspace:
-        """Packages and edges."""
+        """Packages and edges; the noxfile need not be readable."""
+        if self._known:
+            return self._known.workspace
+        from isonox.sessions import project  # noqa: PLC0415 - reads every pyproject.toml
+
         return project.workspace(self.root)
 
-    @cached_property
+    @property
     def pipeline(self) -> Pipeline:
         """Every session of the noxfile."""
-        return loader.load(self.root, NOXFILE)
+        return self.project.pipeline
+
+    @cached_property
+    def history(self) -> History:
+        """How long jobs took."""
+        return History.of(self.root)
 
     @cached_property
     def durations(self) -> dict[str, float]:
         """Expected seconds of jobs that were seen before; estimates are worth no failure."""
         try:
-            return History.of(self.root).durations()
+            return self.history.durations()
         except StateError:
             return {}
 
     def plan(self, selection: Selection) -> Plan:
-        """Return the plan for a selection.
+        """Return the plan for a selection, each job with its fingerprint.
 
         Raises:
             IsonoxError: The configuration, the noxfile or the selection is wrong.
         """
-        ci = self.config.ci
-        head = git.head(self.root)
-        return build.build(
+        affected = self.since(selection.base) if selection.base else None
+        plan = build.build(
             self.pipeline,
             selection,
-            isonox=own_version(),
-            ci=ci,
+            affected=affected,
+            isonox=self.project.isonox,
+            ci=self.project.config.ci,
             durations=self.durations,
-            commit=head.commit,
-            dirty=head.dirty,
+            commit=self.tree.commit,
+            dirty=self.tree.dirty,
         )
+        found = self.fingerprints(plan)
+        replace = msgspec.structs.replace
+        jobs = (replace(job, fingerprint=found[job.id].value, uncached=found[job.id].uncached) for job in plan.jobs)
+        return replace(plan, jobs=tuple(jobs))
+
+    def since(self, base: str) -> Affected:
+        """Return what the changes since the merge base with a revision concern.
+
+        Raises:
+            IsonoxError: There is no such revision or no merge base, or something is declared wrongly.
+        """
+        from isonox.verbs.since import since  # noqa: PLC0415 - only where it is asked for
+
+        return since(self, base)
+
+    def fingerprints(self, plan: Plan) -> dict[str, Fingerprint]:
+        """Return the fingerprint of each job of a plan."""
+        return self._fingerprints.of(plan)
+
+    @cached_property
+    def _fingerprints(self) -> Fingerprints:
+        project = self.project
+        around = surroundings.of(self.root, project, self.tree, self.store, os.environ)
+        return Fingerprints(project.pipeline, project.workspace, self.tree, around)
 
     def check_lock(self) -> None:
         """Refuse to run sessions that install from the lock when it is out of date.
@@ -109,5 +185,15 @@ class Checkout:
             LockError: It is; the hint says how to refresh it.
         """
         path = self.root / "uv.lock"
-        if path.exists() and (reason := Lock.load(path).stale_reason(self.root)):
+        if not path.exists():
+            return
+        key = f"fresh:{surroundings.key_of_lock(self.root, self.tree)}"
+        with contextlib.suppress(StateError):
+            if self.store.recall("lock", key) is not None:
+                return
+        from isonox.workspace.lock import Lock  # noqa: PLC0415 - only after a change of it
+
+        if reason := Lock.load(path).stale_reason(self.root):
             raise LockError(f"uv.lock is out of date: {reason}")
+        with contextlib.suppress(StateError):
+            self.store.remember("lock", key, b"")

@@ -1,30 +1,25 @@
-"""`isonox ci`: plan and run."""
+"""`isonox ci`: plan, take what is known already, and run the rest."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from isonox.errors import ExitCode, StateError, UsageError
-from isonox.history.store import History
 from isonox.model.plan import Selection
-from isonox.planning.build import planned_job
-from isonox.report import summary
-from isonox.report.console import Board, Lines
-from isonox.report.document import run_document
-from isonox.run.executor import NoxExecutor
-from isonox.run.loop import Loop
 from isonox.sessions.run_directory import RunDirectory
-from isonox.system import processes, terminal
+from isonox.system import clock, terminal
 from isonox.verbs.checkout import Checkout
-from isonox.verbs.declaration import FailFast, Jobs, Json, Only, Packages, Pythons, Tags
+from isonox.verbs.declaration import Base, FailFast, Help, Jobs, Json, Only, Packages, Pythons, Tags
+from isonox.verbs.results import Results
 
 if TYPE_CHECKING:
     from isonox.model.events import RunEnded
+    from isonox.model.plan import Plan
+    from isonox.model.record import Record
+
+NoCache = Annotated[bool, Help("run everything, whatever is known from earlier runs")]
 
 
 def ci(  # noqa: PLR0913 - the options of the verb
@@ -33,74 +28,98 @@ def ci(  # noqa: PLR0913 - the options of the verb
     tag: Tags = (),
     package: Packages = (),
     python: Pythons = (),
+    base: Base = None,
     jobs: Jobs = None,
     fail_fast: FailFast = False,
+    no_cache: NoCache = False,
     json: Json = False,
     posargs: Sequence[str] = (),
 ) -> ExitCode:
     """Run the pipeline: every session that CI runs, in parallel, each ending in a verdict.
 
-    Without a selection it runs what `nox` would run, or what `[tool.isonox] ci` names. What follows `--` is
-    handed to the selected sessions.
+    Without a selection it runs what `nox` would run, or what `[tool.isonox] ci` names. A job whose inputs are those of
+    an earlier run that passed is not run again: its verdict is "cached". What follows `--` is handed to the selected
+    sessions.
     """
     selection = Selection(
         names=tuple(only),
         tags=tuple(tag),
         packages=tuple(package),
         pythons=tuple(python),
+        base=base or None,
         posargs=tuple(posargs),
     )
-    return run(selection, jobs=jobs, fail_fast=fail_fast, json=json)
+    return run(Checkout.here(), selection, jobs=jobs, fail_fast=fail_fast, no_cache=no_cache, json=json)
 
 
-def run(selection: Selection, *, jobs: int | None, fail_fast: bool, json: bool) -> ExitCode:
-    """Run what a selection means, in the checkout around the current folder.
+def run(  # noqa: PLR0913 - the options of the verb
+    checkout: Checkout, selection: Selection, *, jobs: int | None, fail_fast: bool, no_cache: bool, json: bool
+) -> ExitCode:
+    """Run what a selection means.
 
     Raises:
         IsonoxError: Something is wrong before the first job starts.
     """
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: at least one job has to run at once")
-    checkout = Checkout.here()
+    started, begun = clock.posix(), clock.monotonic()
+    checkout.start_reading()
     plan = checkout.plan(selection)
+    for note in plan.notes:
+        sys.stderr.write(f"note: {note}\n")
     if any(checkout.pipeline.by_id[job.session].facts.environment == "declared" for job in plan.jobs):
         checkout.check_lock()
+    results = Results(checkout, plan, started)
     directory = RunDirectory.create(checkout.root)
-    executor = NoxExecutor(checkout.root, plan.noxfile, directory, os.environ)
-    with contextlib.ExitStack() as stack:
-        stack.callback(executor.close)
-        stderr = terminal.stderr()
-        live = stderr.is_terminal and not terminal.in_ci() and not json
-        console = stack.enter_context(Board(stderr)) if live else Lines(stderr)
-        loop = Loop(
-            plan=plan,
-            directory=directory,
-            executor=executor,
-            slots=jobs or processes.cpu_count(),
-            fail_fast=fail_fast,
-            joining=lambda name, reasons, arguments: planned_job(
-                checkout.pipeline, name, reasons, posargs=arguments, durations=checkout.durations
-            ),
-            subscribers=(console,),
-        )
-        ended = loop.run()
-    forgotten = _remember(checkout.root, ended)
-    if json:
-        terminal.write_data(run_document(ended).decode())
+    hits = {} if no_cache else results.hits(directory)
+    directory.write_cached(hits.values())
+    if len(hits) == len(plan.jobs):
+        ended = _nothing_to_run(plan, hits, directory, clock.monotonic() - begun)
     else:
-        with terminal.reader_may_leave():
-            summary.write(ended, terminal.stdout())
-    if forgotten:
-        sys.stderr.write(f"warning: durations were not kept for the next estimates: {forgotten}\n")
+        from isonox.verbs import running  # noqa: PLC0415 - brings along everything that an unchanged run needs not
+
+        ended = running.run(checkout, plan, directory, hits, jobs=jobs, fail_fast=fail_fast, live=not json)
+        for job, reason in results.keep(ended.plan, ended.records, directory).items():
+            sys.stderr.write(f"note: {job} will run again next time: {reason}\n")
+    _report(ended, json=json)
+    for problem in (*results.problems, *checkout.store.problems, *_forgotten(checkout, ended)):
+        sys.stderr.write(f"warning: {problem}\n")
     for problem in ended.problems:
         sys.stderr.write(f"error: {problem}\n")
     return ended.exit_code
 
 
-def _remember(root: Path, ended: RunEnded) -> str:
+def _nothing_to_run(plan: Plan, hits: Mapping[str, Record], directory: RunDirectory, seconds: float) -> RunEnded:
+    """Return the end of a run that never began: everything is known."""
+    from isonox.model.events import RunEnded  # noqa: PLC0415 - only the names of types are needed above
+
+    directory.write_plan(plan)
+    records = tuple(hits[job.id] for job in plan.jobs)
+    return RunEnded(plan=plan, records=records, seconds=seconds, slots=1, interrupted=False, directory=directory.path)
+
+
+def _report(ended: RunEnded, *, json: bool) -> None:
+    if json:
+        from isonox.report.document import run_document  # noqa: PLC0415 - as below
+
+        terminal.write_data(run_document(ended).decode())
+    elif all(record.from_run for record in ended.records):
+        from isonox.report import unchanged  # noqa: PLC0415 - as below
+
+        terminal.write_data(unchanged.summary(ended))
+    else:
+        from isonox.report import summary  # noqa: PLC0415 - draws tables, which takes time to import
+
+        with terminal.reader_may_leave():
+            summary.write(ended, terminal.stdout())
+
+
+def _forgotten(checkout: Checkout, ended: RunEnded) -> list[str]:
     """Keep the durations for the next run's estimates; return what went wrong with that, if anything."""
+    run = [record for record in ended.records if not record.from_run]
     try:
-        History.of(root).add(ended.records)
+        if run:
+            checkout.history.add(run)
     except StateError as error:
-        return str(error)
-    return ""
+        return [f"durations were not kept for the next estimates: {error}"]
+    return []

@@ -58,7 +58,7 @@ def _side(word: str) -> Side:
         UsageError: It means none, or several, or one without records.
         StateError: A record is damaged.
     """
-    run = RunDirectory(Path(word).resolve()) if Path(word).is_dir() else _run(word)
+    run = named(word)
     records = run.read_records()
     if not records:
         raise UsageError(
@@ -67,6 +67,15 @@ def _side(word: str) -> Side:
         )
     plan = run.read_plan() if run.plan_path.exists() else None
     return Side(name=run.id, plan=plan, records=records)
+
+
+def named(word: str) -> RunDirectory:
+    """Return the run that a word means: `latest`, its id or the start of it, or a folder.
+
+    Raises:
+        UsageError: It means none, or several.
+    """
+    return RunDirectory(Path(word).resolve()) if Path(word).is_dir() else _run(word)
 
 
 def _what(word: str) -> str:

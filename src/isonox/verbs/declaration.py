@@ -146,6 +146,9 @@ Only = Annotated[
 Tags = Annotated[Sequence[str], Help("run only sessions with this tag (repeatable)", "t", "TAG")]
 Packages = Annotated[Sequence[str], Help("run only sessions of this package (repeatable)", "p", "PACKAGE")]
 Pythons = Annotated[Sequence[str], Help("run only sessions for this Python (repeatable)", "P", "VERSION")]
-Jobs = Annotated[int | None, Help("how many jobs run at once (default: one per core)", "j", "N")]
+Base = Annotated[
+    str | None, Help("run only what is affected by the changes since the merge base with this revision", "b", "REV")
+]
+Jobs = Annotated[int | None, Help("how many cores to use, which is how many jobs run at once (default: all)", "j", "N")]
 FailFast = Annotated[bool, Help("stop everything at the first red job", "x")]
 Json = Annotated[bool, Help("print a JSON document on standard output")]

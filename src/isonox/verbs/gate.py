@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 from isonox.errors import ExitCode, StateError, UsageError
+from isonox.github import estimate
 from isonox.github.gate import judge
 from isonox.github.jobs import carriers
 from isonox.model.events import RunEnded
 from isonox.model.plan import Selection
-from isonox.model.record import Record
-from isonox.model.verdict import Verdict
 from isonox.report import summary
 from isonox.report.annotations import annotation_lines
 from isonox.report.document import run_document
-from isonox.sessions.hook import RUN_VARIABLE
+from isonox.sessions.messages import RUN_VARIABLE
 from isonox.sessions.run_directory import RunDirectory
 from isonox.system import clock, files, git, github, terminal
+from isonox.verbs import remote
 from isonox.verbs.checkout import Checkout
 from isonox.verbs.declaration import Help, Json
 
@@ -33,6 +30,7 @@ def gate(
     *,
     run: Annotated[str | None, Help(f"the run's folder (default: ${RUN_VARIABLE})", "r", "DIR")] = None,
     results: Annotated[str, Help("how the workflow jobs ended: JOB=RESULT, separated by spaces", metavar="TEXT")] = "",
+    base: Annotated[str | None, Help("what `isonox plan --github` was given as --base", "b", "REV")] = None,
     json: Json = False,
 ) -> ExitCode:
     """Judge a run on GitHub: green only if every planned job passed, was cached, or was waived.
@@ -45,7 +43,7 @@ def gate(
     ended_as = _results(results)
     checkout = Checkout.here()
     directory = _directory(checkout.root, run)
-    plan = checkout.plan(Selection())
+    plan = checkout.plan(Selection(base=base or None))
     if directory.path.exists() and not directory.path.is_dir():
         raise UsageError(f"{directory.path} is no folder", hint="name the run's folder, the one with `records/`")
     records, unread = directory.readable_records()
@@ -54,11 +52,13 @@ def gate(
     if reason := github.other_commit(os.environ, plan.commit):
         unread = (*unread, reason)
     now = clock.timestamp(clock.now())
-    judgement = judge(plan, records, ended_as, carriers(plan), run=directory.id, now=now)
+    known = remote.fingerprints(checkout, plan)
+    carrying = {job: name for job, name in carriers(remote.whole(checkout, plan)).items() if job in plan.by_id}
+    judgement = judge(plan, records, ended_as, carrying, known=known, run=directory.id, now=now)
     ended = RunEnded(
         plan=plan,
         records=judgement.records,
-        seconds=_wall_seconds(judgement.records),
+        seconds=estimate.wall(judgement.records),
         interrupted=False,
         directory=directory.path,
         problems=(*unread, *judgement.problems),
@@ -69,6 +69,8 @@ def gate(
         with terminal.reader_may_leave():
             summary.write(ended, terminal.stdout())
     _tell_github(ended, checkout.root)
+    for warning in remote.leave(checkout, plan, judgement.records, directory):
+        sys.stderr.write(f"warning: {warning}\n")
     for problem in ended.problems:
         sys.stderr.write(f"error: {problem}\n")
     return ended.exit_code
@@ -103,17 +105,6 @@ def _directory(root: Path, given: str | None) -> RunDirectory:
             "there is no run to judge", hint=f"name its folder: --run DIR, or {RUN_VARIABLE}, relative to {root}"
         )
     return RunDirectory(path)
-
-
-def _wall_seconds(records: Iterable[Record]) -> float:
-    """Return the time from the first start to the last end; jobs that did not run in this run do not count."""
-    begins, ends = [], []
-    for record in records:
-        if record.seconds > 0 and record.verdict is not Verdict.CACHED:
-            with contextlib.suppress(ValueError):  # no time: whoever wrote it was not isonox
-                begins.append(datetime.fromisoformat(record.started).timestamp())
-                ends.append(begins[-1] + record.seconds)
-    return max(ends, default=0.0) - min(begins, default=0.0)
 
 
 def _tell_github(ended: RunEnded, root: Path) -> None:

@@ -11,12 +11,15 @@ from typing import Annotated
 import msgspec
 
 from isonox.errors import ExitCode, UsageError
+from isonox.github import estimate
 from isonox.github import jobs as workflow_jobs
 from isonox.model.plan import Plan, Selection
 from isonox.report import plan_view, wording
-from isonox.system import files, processes, terminal
+from isonox.sessions.environment import given_cores
+from isonox.system import files, terminal
+from isonox.verbs import remote
 from isonox.verbs.checkout import Checkout
-from isonox.verbs.declaration import Help, Jobs, Json, Only, Packages, Pythons, Tags
+from isonox.verbs.declaration import Base, Help, Jobs, Json, Only, Packages, Pythons, Tags
 
 
 def plan(  # noqa: PLR0913 - the options of the verb
@@ -25,6 +28,7 @@ def plan(  # noqa: PLR0913 - the options of the verb
     tag: Tags = (),
     package: Packages = (),
     python: Pythons = (),
+    base: Base = None,
     jobs: Jobs = None,
     all_: Annotated[bool, Help("list every session of the noxfile, selected or not", "a")] = False,
     packages: Annotated[bool, Help("list the workspace's packages and how they depend on each other")] = False,
@@ -56,33 +60,40 @@ def plan(  # noqa: PLR0913 - the options of the verb
         tags=tuple(tag),
         packages=tuple(package),
         pythons=tuple(python),
+        base=base or None,
         posargs=tuple(posargs),
     )
     made = checkout.plan(selection)
     if github:
-        _write_matrices(made)
+        _write_matrices(checkout, made)
     elif explain is not None:
         terminal.write_data(plan_view.explain(made, checkout.pipeline, explain))
     elif json:
         terminal.write_data(_json(made))
     else:
-        terminal.write_data(plan_view.show_plan(made, jobs or processes.cpu_count()))
+        terminal.write_data(plan_view.show_plan(made, jobs or given_cores(os.environ)))
     return ExitCode.OK
 
 
-def _write_matrices(made: Plan) -> None:
+def _write_matrices(checkout: Checkout, made: Plan) -> None:
     """Hand the matrices to GitHub, or print them where this is not GitHub; say how long it all should take."""
-    content = "".join(f"{name}={matrix}\n" for name, matrix in workflow_jobs.outputs(made).items())
+    known, problems = remote.take_known(checkout, made)
+    whole = remote.whole(checkout, made)
+    left_out = {job.id for job in whole.jobs if job.id not in made.by_id or job.id in known}
+    carriers = workflow_jobs.group(whole, remote.target_of(checkout), left_out)
+    content = "".join(f"{name}={matrix}\n" for name, matrix in workflow_jobs.matrices(carriers).items())
     if path := os.environ.get("GITHUB_OUTPUT"):
         files.append(Path(path), content)
     else:
         terminal.write_data(content)
-    carriers = workflow_jobs.group(made)
-    set_up = workflow_jobs.SET_UP_SECONDS
-    cold, warm = (wording.span(workflow_jobs.estimate(made, set_up[state])) for state in ("cold", "warm"))
-    sessions = wording.count(len(made.jobs), "session")
+    for problem in problems:
+        sys.stderr.write(f"warning: {problem}\n")
+    ran = estimate.play(carriers, set_up=remote.set_up_of(checkout)[0], runners=estimate.RUNNERS, planned=True)
+    sessions = wording.count(len(made.jobs) - len(known), "session")
     runners = wording.count(sum(len(one.packs) for one in carriers), "job")
-    sys.stderr.write(f"{sessions} in {runners}: about {warm}, {cold} with cold caches, with a runner for each\n")
+    cached = f", {len(known)} cached" if known else ""
+    span = wording.span(max((job.end for job in ran), default=0.0))
+    sys.stderr.write(f"{sessions} in {runners}{cached}: about {span} with {estimate.RUNNERS} runners\n")
 
 
 def _json(document: msgspec.Struct) -> str:

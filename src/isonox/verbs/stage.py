@@ -8,7 +8,8 @@ from isonox.errors import ExitCode, UsageError
 from isonox.model.plan import Selection
 from isonox.verbs import ci
 from isonox.verbs.checkout import Checkout
-from isonox.verbs.declaration import FailFast, Function, Jobs, Json, Packages, Pythons, Verb, verb
+from isonox.verbs.ci import NoCache
+from isonox.verbs.declaration import Base, FailFast, Function, Jobs, Json, Packages, Pythons, Verb, verb
 
 
 def stage_verb(name: str, stage: str, summary: str) -> Verb:
@@ -18,8 +19,10 @@ def stage_verb(name: str, stage: str, summary: str) -> Verb:
         *,
         package: Packages = (),
         python: Pythons = (),
+        base: Base = None,
         jobs: Jobs = None,
         fail_fast: FailFast = False,
+        no_cache: NoCache = False,
         json: Json = False,
         posargs: Sequence[str] = (),
     ) -> ExitCode:
@@ -30,8 +33,10 @@ def stage_verb(name: str, stage: str, summary: str) -> Verb:
                 f"{checkout.pipeline.noxfile} has no stage {stage!r}",
                 hint=f"declare it (isonox.stages.{stage}()), or run one of: {stages}",
             )
-        selection = Selection(names=(stage,), packages=tuple(package), pythons=tuple(python), posargs=tuple(posargs))
-        return ci.run(selection, jobs=jobs, fail_fast=fail_fast, json=json)
+        selection = Selection(
+            names=(stage,), packages=tuple(package), pythons=tuple(python), base=base or None, posargs=tuple(posargs)
+        )
+        return ci.run(checkout, selection, jobs=jobs, fail_fast=fail_fast, no_cache=no_cache, json=json)
 
     run.__doc__ = f"{summary}\n\nThe same as `isonox ci --only {stage}`; what follows `--` is handed to the sessions."
     function: Function = run

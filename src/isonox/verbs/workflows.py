@@ -108,6 +108,9 @@ def _setting(checkout: Checkout, top: Path) -> Setting:
         runner=config.runner,
         branches=config.branches,
         environment=config.environment,
+        targeted=config.target_minutes is not None,
+        remote_cache=config.remote_cache,
+        affected=config.affected,
     )
 
 

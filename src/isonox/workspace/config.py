@@ -9,68 +9,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from isonox.errors import ConfigurationErrors, GitError, did_you_mean
+from isonox.model.config import Config, Licenses
 from isonox.workspace import members, pyproject, pythons
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from isonox.workspace.pyproject import Document
 
 _PYTHON = re.compile(r"3\.\d{1,2}(\.\d+)?t?|pypy-?3\.\d{1,2}")
-_CPYTHON = re.compile(r"3(\.\d+){1,2}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class Licenses(msgspec.Struct, frozen=True, kw_only=True):
-    """Which licences the dependencies may have.
-
-    Attributes:
-        allow: With any given, every other licence is refused.
-        deny: These are refused.
-        ignore: Packages that are not looked at, each with the reason.
-    """
-
-    allow: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-    ignore: dict[str, str] = {}
-
-
-class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
-    """The configuration, defaults filled in.
-
-    Attributes:
-        packages: Globs of package directories relative to the root; None to find them.
-        pythons: The versions that sessions run on, oldest first where they were not given.
-        ci: Names of the sessions that `isonox ci` means; empty for the noxfile's defaults.
-        pass_env: Names of further variables that sessions may see.
-        runner: The GitHub runner's label.
-        branches: Branches whose pushes are checked.
-        environment: The GitHub environment that holds the secrets of sessions.
-        codeql: Whether `isonox workflows` writes a CodeQL workflow.
-        timeout_minutes: The limit of sessions that have none of their own.
-    """
-
-    packages: tuple[str, ...] | None = None
-    pythons: tuple[str, ...] = ()
-    ci: tuple[str, ...] = ()
-    pass_env: tuple[str, ...] = ()
-    licenses: Licenses = Licenses()
-    runner: str = "ubuntu-24.04"
-    branches: tuple[str, ...] = ("main",)
-    environment: str = "ci"
-    codeql: bool = True
-    timeout_minutes: float = 60.0
-
-    @property
-    def newest_python(self) -> str | None:
-        """The newest CPython of `pythons`, on which sessions run that name none; None where there is none."""
-        known = [python for python in self.pythons if _CPYTHON.fullmatch(python)]
-        return max(known, key=lambda python: [int(part) for part in python.split(".")], default=None)
-
-
-def load(root: Path) -> Config:
+def load(root: Path, listed: Iterable[str] | None = None) -> Config:
     """Read the configuration of the repository at `root`; without a pyproject.toml it is all defaults.
+
+    For `listed` see `members.find`.
 
     Raises:
         ConfigurationError: pyproject.toml is not valid TOML.
@@ -86,15 +41,15 @@ def load(root: Path) -> Config:
     config = msgspec.convert(table or {}, Config)
     if table is not None and "pythons" in table:
         return config
-    return msgspec.structs.replace(config, pythons=_default_pythons(root, config, document))
+    return msgspec.structs.replace(config, pythons=_default_pythons(root, config, document, listed))
 
 
-def _default_pythons(root: Path, config: Config, document: Document) -> tuple[str, ...]:
+def _default_pythons(root: Path, config: Config, document: Document, listed: Iterable[str] | None) -> tuple[str, ...]:
     """Return what the root declares; a root that is no project has its packages speak for it."""
     if document.is_project:
         return pythons.declared(document)
     try:
-        found = members.find(root, config.packages)
+        found = members.find(root, config.packages, listed)
     except GitError:
         return ()  # loading the packages asks git again, and reports it
     return pythons.union(pythons.declared(member) for member in found.documents.values())
@@ -207,6 +162,9 @@ _CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
     "environment": _string,
     "codeql": _boolean,
     "timeout-minutes": _minutes,
+    "target-minutes": _minutes,
+    "remote-cache": _boolean,
+    "affected": _boolean,
 }
 
 

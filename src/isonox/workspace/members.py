@@ -31,8 +31,10 @@ class Found(NamedTuple):
     notes: tuple[str, ...]
 
 
-def find(root: Path, globs: tuple[str, ...] | None) -> Found:
+def find(root: Path, globs: tuple[str, ...] | None, listed: Iterable[str] | None = None) -> Found:
     """Find the packages: what `globs` name, else uv's workspace members, else every tracked pyproject.toml.
+
+    `listed` is what git would list, where it can't be asked.
 
     Raises:
         ConfigurationErrors: A glob matches nothing, or a named package's pyproject.toml is unusable.
@@ -44,7 +46,7 @@ def find(root: Path, globs: tuple[str, ...] | None) -> Found:
         return _named(root, globs, (), document, "tool.isonox.packages")
     if document is not None and isinstance(document.get("tool", "uv", "workspace"), dict):
         return uv_workspace(root, document)
-    return tracked(root, document)
+    return tracked(root, document, listed)
 
 
 def uv_workspace(root: Path, document: Document) -> Found:
@@ -60,7 +62,7 @@ def uv_workspace(root: Path, document: Document) -> Found:
     return _named(root, tuple(globs), tuple(exclude), document, "tool.uv.workspace.members")
 
 
-def tracked(root: Path, document: Document | None) -> Found:
+def tracked(root: Path, document: Document | None, listed: Iterable[str] | None = None) -> Found:
     """Return every project whose pyproject.toml git knows (or would not ignore); the rest is noted.
 
     Raises:
@@ -69,7 +71,9 @@ def tracked(root: Path, document: Document | None) -> Found:
     documents: dict[str, Document] = {}
     notes: list[str] = []
     # "(glob)**/x" matches the root's own x too, and no "foo-x" (gitglossary, pathspec).
-    for shown in git.tracked(root, f":(glob)**/{FILE}"):
+    for shown in git.tracked(root, f":(glob)**/{FILE}") if listed is None else sorted(listed):
+        if not f"/{shown}".endswith(f"/{FILE}"):
+            continue
         if not (root / shown).is_file():
             notes.append(f"{shown}: tracked, but not in the working tree; passed over")
             continue

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from isonox.workspace.config import Config
+    from isonox.model.config import Config
     from isonox.workspace.pyproject import Document
 
 
-def load(root: Path, config: Config) -> Workspace:
-    """Find the packages of the repository at `root` and the edges between them.
+def load(root: Path, config: Config, listed: Iterable[str] | None = None) -> Workspace:
+    """Find the packages of the repository at `root` and the edges between them; for `listed` see `members.find`.
 
     Raises:
         ConfigurationErrors: A glob matches nothing, or a named package's pyproject.toml is unusable.
         GitError: There is nothing but git to ask, and this is no repository.
     """
-    found = members.find(root, config.packages)
+    found = members.find(root, config.packages, listed)
     packages = tuple(_package(root, path, document) for path, document in found.documents.items())
     connected, notes = edges.find(root, packages, found)
     read = (note for document in found.documents.values() for note in document.notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,8 @@ from isonox.model.record import Record, TestCounts, blank_record
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from isonox.model.plan import Plan
 
 _WHEN = "2000-01-01T00:00:00Z"
@@ -37,6 +39,9 @@ class Kind(StrEnum):
     OTHER_COMMIT = "leaves a record of another commit"
     WAIVED = "is waived with a reason"
     CACHED = "is cached"
+    FORGED = "claims to be cached, and the store has no such result"
+    ELSEWHERE = "is cached by a run that was not on GitHub"
+    OUTDATED = "is cached for other inputs"
 
 
 #: Sessions that end nox with an error.
@@ -45,8 +50,12 @@ RED = frozenset({Kind.FAILS, Kind.NO_TESTS, Kind.NO_INTERPRETER})
 BENIGN = frozenset({Kind.PASSES, Kind.WAIVED, Kind.CACHED})
 #: What happens to a session rather than to the job that runs it.
 OF_SESSIONS = (
-    Kind.FAILS, Kind.NO_TESTS, Kind.NO_INTERPRETER, Kind.RECORD_LOST, Kind.OTHER_COMMIT, Kind.WAIVED, Kind.CACHED,
+    Kind.FAILS, Kind.NO_TESTS, Kind.NO_INTERPRETER, Kind.RECORD_LOST, Kind.OTHER_COMMIT, Kind.WAIVED, Kind.FORGED,
 )  # fmt: skip
+#: What happens to one that does not run, because its result is known.
+OF_CACHED = (Kind.RECORD_LOST, Kind.OTHER_COMMIT, Kind.FORGED, Kind.ELSEWHERE, Kind.OUTDATED)
+#: The store has no such result of a run on GitHub, whatever the record says.
+_UNKNOWN = frozenset({Kind.FORGED, Kind.ELSEWHERE})
 #: What ends a whole job.
 OF_JOBS = (Kind.LOST, Kind.TIMED_OUT, Kind.TIMED_OUT_CANCELLED, Kind.CANCELLED)
 
@@ -79,34 +88,78 @@ class Facts:
     """A plan, and what the real gate says of what its sessions left.
 
     Args:
-        plan: What CI plans.
+        plan: What CI plans when nothing is left out.
+        cached: Ids of the jobs whose results the store has; None where there is no store yet.
+        affected: Ids of the jobs that a change affects; None where that is not asked for.
+
+    Attributes:
+        plan: What has to have a verdict.
+        has_store: Whether there is a store to restore.
+        carriers: For each job of `plan`, the id of the workflow job that carries it.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.carriers = jobs.carriers(plan)
-        self.outputs = dict(jobs.outputs(plan))
+    def __init__(
+        self, plan: Plan, cached: Collection[str] | None = None, affected: Collection[str] | None = None
+    ) -> None:
+        named = tuple(msgspec.structs.replace(job, fingerprint=job.id) for job in plan.jobs)
+        self._whole = msgspec.structs.replace(plan, jobs=named)
+        self.plan = self._whole
+        if affected is not None:
+            self.plan = msgspec.structs.replace(plan, jobs=tuple(job for job in named if job.id in affected))
+        self.has_store = cached is not None
+        self._cached = frozenset(cached or ())
+        self._all_carriers = jobs.carriers(self._whole)
+        self.carriers = {job.id: self._all_carriers[job.id] for job in self.plan.jobs}
         self._records: dict[Left, Record] = {}
-        self._judgements: dict[tuple[tuple[Left, ...], str], tuple[str, ...]] = {}
+        self._judgements: dict[Any, tuple[str, ...]] = {}
+        self._matrices: dict[tuple[bool, bool], dict[str, str]] = {}
 
     @cached_property
     def requires(self) -> dict[str, tuple[str, ...]]:
         """What nox runs before each session where it is not told `--no-dependencies`."""
-        return {job.session: job.requires for job in self.plan.jobs}
+        return {job.session: job.requires for job in self._whole.jobs}
 
-    def problems(self, left: tuple[Left, ...], results: str) -> tuple[str, ...]:
+    def matrices(self, *, based: bool, restored: bool) -> dict[str, str]:
+        """Return the outputs of `isonox plan --github`.
+
+        Args:
+            based: Whether it is told what the changes are against.
+            restored: Whether it has the store.
+        """
+        key = based, restored
+        if key not in self._matrices:
+            left_out = {job.id for job in self._whole.jobs if job.id not in self._planned(based=based).by_id}
+            self._matrices[key] = jobs.outputs(
+                self._whole, None, left_out.union(self.known(based=based, restored=restored))
+            )
+        return dict(self._matrices[key])
+
+    def known(self, *, based: bool, restored: bool) -> tuple[str, ...]:
+        """Return the planned jobs that need not run; for the arguments see `matrices`."""
+        return tuple(job.id for job in self._planned(based=based).jobs if restored and job.id in self._cached)
+
+    def problems(
+        self, left: tuple[Left, ...], results: str, *, based: bool = False, restored: bool = False
+    ) -> tuple[str, ...]:
         """Return what the gate finds wrong; nothing if it is green.
 
         Args:
             left: Whose records arrived.
             results: What `--results` is given.
+            based: Whether it is told what the changes are against.
+            restored: Whether it has the store.
         """
-        key = (left, results)
+        key = (left, results, based, restored)
         if key not in self._judgements:
-            self._judgements[key] = self._judged(left, results)
+            known = set(self.known(based=based, restored=restored))
+            known -= {one.session for one in left if one.kind in _UNKNOWN}
+            self._judgements[key] = self._judged(left, results, self._planned(based=based), known)
         return self._judgements[key]
 
-    def _judged(self, left: tuple[Left, ...], results: str) -> tuple[str, ...]:
+    def _planned(self, *, based: bool) -> Plan:
+        return self.plan if based else self._whole
+
+    def _judged(self, left: tuple[Left, ...], results: str, plan: Plan, known: set[str]) -> tuple[str, ...]:
         parsed: dict[str, str] = {}
         for pair in results.split():
             name, _, result = pair.partition("=")
@@ -114,7 +167,8 @@ class Facts:
                 return (f"--results: {pair!r} is not JOB=RESULT, once for each job",)
             parsed[name] = result
         records = [self._record(one) for one in left]
-        found = judge(self.plan, records, parsed, self.carriers, run=_RUN, now=_WHEN)
+        carriers = {job.id: self._all_carriers[job.id] for job in plan.jobs}
+        found = judge(plan, records, parsed, carriers, known=known, run=_RUN, now=_WHEN)
         red = [f"{one.job} {one.verdict.value}: {one.reason}" for one in found.records if not one.verdict.green]
         return () if found.green else (*found.problems, *red)
 
@@ -124,7 +178,7 @@ class Facts:
         return self._records[left]
 
     def _made(self, left: Left) -> Record:
-        plan, name = self.plan, left.session
+        plan, name = self._whole, left.session
         verdict = Verdict.FAILED if left.kind in RED else Verdict.PASSED
         if name not in plan.by_id:
             return Record(
@@ -134,8 +188,10 @@ class Facts:
         match left.kind:
             case Kind.WAIVED:
                 return msgspec.structs.replace(record, verdict=Verdict.WAIVED)
-            case Kind.CACHED:
-                return msgspec.structs.replace(record, verdict=Verdict.CACHED, from_run="an earlier run")
+            case Kind.CACHED | Kind.FORGED | Kind.ELSEWHERE | Kind.OUTDATED:
+                named = "others" if left.kind is Kind.OUTDATED else name
+                verdict = Verdict.CACHED
+                return msgspec.structs.replace(record, verdict=verdict, from_run="an earlier run", fingerprint=named)
             case Kind.OTHER_COMMIT:
                 return msgspec.structs.replace(record, commit="0" * 40)
             case Kind.NO_TESTS:

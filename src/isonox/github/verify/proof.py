@@ -14,17 +14,17 @@ import msgspec
 
 from isonox.errors import ConfigurationErrors
 from isonox.github.verify import causes, scenarios, triggers
-from isonox.github.verify.faults import BENIGN, OF_JOBS, OF_SESSIONS, Facts, Fault, Kind
+from isonox.github.verify.faults import BENIGN, OF_CACHED, OF_JOBS, OF_SESSIONS, Facts, Fault, Kind
 from isonox.github.verify.finding import Finding
 from isonox.github.verify.simulation import Simulator
-from isonox.github.verify.steps import PLANS, SKIPPED, SUCCESS, by_name
+from isonox.github.verify.steps import PLANS, RESTORE, RESULTS, SKIPPED, SUCCESS, by_name
 from isonox.github.verify.workflow_file import scalar_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from isonox.github.verify.scenarios import Scenario
-    from isonox.github.verify.simulation import Outcomes
+    from isonox.github.verify.simulation import Instance, Outcomes
     from isonox.github.verify.workflow_file import Job, Workflow
     from isonox.model.plan import Plan
 
@@ -117,18 +117,19 @@ def prove(workflow: Workflow, plan: Plan | None, *, gate: str | None = None) -> 
     if problems := scenarios.wrong_expressions(workflow):
         raise ConfigurationErrors(problems)
     name, why = causes.find_gate(workflow, gate)
-    return _Prover(workflow, name, Facts(plan) if plan else None).prove(why)
+    return _Prover(workflow, name, plan).prove(why)
 
 
 class _Prover:
-    def __init__(self, workflow: Workflow, gate: str, facts: Facts | None) -> None:
+    def __init__(self, workflow: Workflow, gate: str, plan: Plan | None) -> None:
         self.workflow = workflow
         self.gate = gate
-        self.facts = facts
+        self.plan = plan
+        self.facts = Facts(plan) if plan else None
         after = {name for name, upstream in workflow.upstream.items() if gate in upstream}
         self.others = [job for job in workflow.jobs.values() if job.id != gate and job.id not in after]
         self.named = causes.named_skips(workflow.jobs[gate])
-        self.by_event = {job.id for job in self.others if not facts and scenarios.by_event(job)}
+        self.by_event = {job.id for job in self.others if not plan and scenarios.by_event(job)}
         self.cases: Counter[str] = Counter()
         self.found: dict[tuple[str, int, str], CounterExample] = {}
         self.in_doubt: dict[str, None] = {}
@@ -162,7 +163,7 @@ class _Prover:
             file=self.workflow.file,
             gate=self.gate,
             shape="isonox" if self.facts else "hand-written",
-            jobs=len(self.facts.plan.jobs) if self.facts else self.judged_jobs,
+            jobs=len(self.plan.jobs) if self.plan else self.judged_jobs,
             events=tuple(label for label, _ in groups),
             cases=dict(self.cases),
             counter_examples=tuple(found[:SHOWN]),
@@ -178,14 +179,25 @@ class _Prover:
             (job.id, step.id)
             for job in self.workflow.jobs.values()
             for step in job.steps
-            if self.facts and PLANS.search(step.script)
+            if self.facts and (PLANS.search(step.script) or step.uses == RESTORE)
         )
         reads = scenarios.reads(self.workflow)
         groups: dict[str, tuple[list[str], Scenario]] = {}
-        for scenario in scenarios.scenarios(self.workflow, known):
-            key = repr([scenarios.look_up(scenario.github, read) for read in reads]) + repr(scenario.outputs)
+        for scenario in self._scenarios(known):
+            key = repr([scenarios.look_up(scenario.github, read) for read in reads]) + repr(scenario[2:])
             groups.setdefault(key, ([], scenario))[0].append(scenario.label)
         return [("; ".join(labels), scenario) for labels, scenario in groups.values()]
+
+    def _scenarios(self, known: frozenset[tuple[str, str]]) -> Iterator[Scenario]:
+        """Yield every situation, with the kinds of stores and changes that make a difference."""
+        every = [step for job in self.workflow.jobs.values() for step in job.every_step()]
+        stored = any(step.uses == RESTORE and RESULTS in step.node.node("with").text("path") for step in every)
+        based = any(PLANS.search(step.script) and "--base" in step.script for step in every)
+        for scenario in scenarios.scenarios(self.workflow, known):
+            if self.facts:
+                yield from scenarios.varied(scenario, self.facts.plan, stored=stored, based=based)
+            else:
+                yield scenario
 
     def _notes(self, why: str) -> Iterator[str]:
         yield f"the gate is job {self.gate!r}: {why}"
@@ -200,10 +212,12 @@ class _Prover:
         yield from self.reduced
 
     def _scenario(self, label: str, scenario: Scenario) -> None:
+        if self.plan:
+            self.facts = Facts(self.plan, scenario.cached, scenario.affected)
         simulator = Simulator(self.workflow, scenario, self.facts, self.gate, cancels_rest=False)
         baseline = simulator.run()
         if self.facts:
-            self.carrying |= {name for name, end in baseline.items() if any(one.ran for one in end.instances)}
+            self.carrying = {name for name, end in baseline.items() if any(map(_works, end.instances))}
         for job in self.others:
             for number, values in enumerate(simulator.variables(job.id)):
                 self.labels[job.id, number] = causes.label(values)
@@ -229,9 +243,10 @@ class _Prover:
         for number in self._chosen(len(baseline[name].instances)):
             instance = baseline[name].instances[number]
             for place in self._chosen(len(instance.ran)):
-                session = instance.ran[place].session
-                yield from (Fault(kind, name, number, session) for kind in OF_SESSIONS)
-            if not instance.ran:
+                left = instance.ran[place]
+                kinds = OF_CACHED if left.kind is Kind.CACHED else OF_SESSIONS
+                yield from (Fault(kind, name, number, left.session) for kind in kinds)
+            if not _works(instance):
                 yield from (
                     Fault(Kind.FAILS, name, number, step=step) for step in _breakable(job, instance.skipped_steps)
                 )
@@ -365,6 +380,11 @@ class _Prover:
         if fault.step >= 0:
             where = f" in step {self.workflow.jobs[fault.job].steps[fault.step].label!r}"
         return f"job {fault.job!r}{f' ({which})' if which else ''} {fault.kind.value}{where}"
+
+
+def _works(instance: Instance) -> bool:
+    """Return whether sessions ran in a job; it may also only tell of those that need not."""
+    return any(left.kind is not Kind.CACHED for left in instance.ran)
 
 
 def _plans(job: Job) -> bool:

@@ -17,10 +17,11 @@ from isonox.github.verify.expressions import ExpressionError
 from isonox.github.verify.workflow_file import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from isonox.github.verify.expressions import Expression, Value
     from isonox.github.verify.workflow_file import Job, Step, Workflow
+    from isonox.model.plan import Plan
 
 #: Outputs that nobody can know are tried in all combinations up to this number, then one at a time.
 COMBINATIONS = 16
@@ -49,11 +50,15 @@ class Scenario(NamedTuple):
         github: The context.
         outputs: What steps with an id put out that is not modelled: by job, then step (empty for the outputs of a
             reusable workflow), then name.
+        cached: Ids of the jobs whose results the store has; None where there is no store yet.
+        affected: Ids of the jobs that the changes affect; None where nobody asks.
     """
 
     label: str
     github: Mapping[str, Value]
     outputs: Mapping[str, Mapping[str, dict[str, Value]]]
+    cached: tuple[str, ...] | None = None
+    affected: tuple[str, ...] | None = None
 
 
 class _Site(NamedTuple):
@@ -96,6 +101,41 @@ def scenarios(workflow: Workflow, known: frozenset[tuple[str, str]]) -> list[Sce
                 said.append(f"{one.job}.{one.name} is {value!r}")
             found.append(Scenario(", ".join([label, *(said if len(choices) > 1 else ())]), github, outputs))
     return found
+
+
+def varied(scenario: Scenario, plan: Plan, *, stored: bool, based: bool) -> Iterator[Scenario]:
+    """Yield a scenario with every kind of store and change that matters.
+
+    Args:
+        scenario: An event.
+        plan: What CI plans.
+        stored: Whether results of earlier runs let jobs be left out.
+        based: Whether what changed does.
+    """
+    names = tuple(job.id for job in plan.jobs)
+    some = names[::2]
+    yield scenario
+    if stored:
+        for label, cached in (("every other job", some), ("every job", names)):
+            yield scenario._replace(label=f"{scenario.label}, {label} cached", cached=cached)
+    if based and look_up(scenario.github, "github.event.pull_request"):
+        affected = _with_required(some, plan)
+        yield scenario._replace(label=f"{scenario.label}, nothing affected", affected=())
+        yield scenario._replace(label=f"{scenario.label}, some jobs affected", affected=affected)
+        if stored:
+            label = f"{scenario.label}, some jobs affected and all cached"
+            yield scenario._replace(label=label, affected=affected, cached=names)
+
+
+def _with_required(names: Iterable[str], plan: Plan) -> tuple[str, ...]:
+    reached: set[str] = set()
+    frontier = list(names)
+    while frontier:
+        name = frontier.pop()
+        if name in plan.by_id and name not in reached:
+            reached.add(name)
+            frontier.extend(plan.by_id[name].requires)
+    return tuple(job.id for job in plan.jobs if job.id in reached)
 
 
 def default_branch(workflow: Workflow) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SUCCESS, FAILURE, CANCELLED, SKIPPED = "success", "failure", "cancelled", "skipped"
 
 UPLOAD, DOWNLOAD, ALLS_GREEN = "actions/upload-artifact", "actions/download-artifact", "re-actors/alls-green"
+RESTORE = "actions/cache/restore"
+#: What the key of a store that is there ends in.
+_THERE = "of-an-earlier-run"
 #: A script that isonox or nox takes part in.
 _OURS = re.compile(r"\b(?:isonox|nox)\b")
 #: A script that may end otherwise than its commands do.
@@ -30,6 +33,8 @@ _OF_STEPS = re.compile(r"\bsteps\.[\w-]+\.(?:outcome|conclusion)\b", re.IGNORECA
 _ENDS = re.compile(r"(?:^|\n)\s*(?:exit \d+|false)\s*\Z")
 PLANS = re.compile(r"\bisonox\s+plan\b.*--github")
 GATES = re.compile(r"\bisonox\s+gate\b")
+#: The part of the store that holds results.
+RESULTS = ".isonox/cache"
 _POSIX_SHELLS = frozenset({"", "bash", "sh"})
 #: A text that reads how other jobs ended, or anything else of them.
 _NEEDS = re.compile(r"\bneeds\b")
@@ -116,6 +121,8 @@ class Shift:
         self.swallowed: list[int] = []
         self.skipped: list[int] = []
         self.judged: Judged | None = None
+        self.restored = False
+        self.planned = False
         self.not_modelled: dict[str, str] = {}
         self.step_outputs: dict[str, Any] = {}
 
@@ -180,6 +187,8 @@ class Shift:
         if "run" in node:
             return self._script(step, expressions.to_string(expressions.interpolate(script, contexts)), contexts)
         work = {UPLOAD: self._upload, DOWNLOAD: self._download, ALLS_GREEN: self._alls_green}.get(step.uses)
+        if step.uses == RESTORE and self.crew.facts:
+            work = self._restore
         if work:
             return work(_filled(node.node("with"), contexts))
         self._take_on_trust(step, "uses an action that is not modelled")
@@ -220,9 +229,10 @@ class Shift:
         """Keep the records of this job. Without any, there is nothing to find but what others would put there."""
         lost = {session for session, kind in self.session_faults.items() if kind is Kind.RECORD_LOST}
         records = tuple(left for left in self.ran if left.session not in lost)
-        if self.crew.facts and not self.ran and given.get("if-no-files-found") == "error":
+        left = self.ran or self.planned
+        if self.crew.facts and not left and given.get("if-no-files-found") == "error":
             return False
-        if records or not self.crew.facts:
+        if records or self.planned or not self.crew.facts:
             name = given.get("name") or "artifact"
             self.uploads.append(Uploaded(name, given.get("overwrite") == "true", records))
         return True
@@ -240,6 +250,16 @@ class Shift:
             found = [upload for one, upload in there.items() if globs.matches(pattern, one)]
         self.downloaded.extend(left for upload in found for left in upload.records)
         return bool(found) or name not in self.crew.fixed_names
+
+    def _restore(self, given: dict[str, str]) -> bool:
+        """Fetch the store: by its key, or as the newest of those whose keys begin as it is asked for."""
+        key, prefixes = given.get("key", ""), given.get("restore-keys", "").split()
+        names = [key] if key.endswith(_THERE) else [f"{prefix}{_THERE}" for prefix in prefixes]
+        facts = self.crew.facts
+        name = names[0] if names and facts and facts.has_store else ""
+        self.step_outputs = {"cache-hit": str(name == key).lower(), "cache-matched-key": name}
+        self.restored = self.restored or bool(name and RESULTS in given.get("path", ""))
+        return bool(key)  # which is required
 
     def _alls_green(self, given: dict[str, str]) -> bool:
         """Judge as the action's own `normalize_needed_jobs_status.py` does."""
@@ -284,11 +304,14 @@ class Shift:
         facts = self.crew.facts
         name = PurePosixPath(words[0]).name
         rest = list(words[1:])
+        given = {"based": bool(_after(rest, "--base")), "restored": self.restored}
         if facts and name == "isonox" and rest[:1] == ["plan"] and "--github" in rest:
-            self.step_outputs = facts.outputs
+            self.step_outputs = facts.matrices(**given)
+            self.planned = RESTORE in {step.uses for step in self.job.every_step()}
+            self.ran.extend(Left(one, self.session_faults.get(one, Kind.CACHED)) for one in facts.known(**given))
             return 0
         if facts and name == "isonox" and rest[:1] == ["gate"] and "--results" in rest[:-1]:
-            problems = facts.problems(tuple(self.downloaded), rest[rest.index("--results") + 1])
+            problems = facts.problems(tuple(self.downloaded), _after(rest, "--results"), **given)
             self.judged = Judged(problems=problems)
             return int(bool(problems))
         while name in ("uvx", "uv", "python", "python3") and "nox" in rest:
@@ -382,6 +405,11 @@ def _names(text: str | None) -> list[str]:
     except ValueError:
         found = [part.strip() for part in (text or "").split(",")]
     return [one for one in found if one]
+
+
+def _after(words: list[str], option: str) -> str:
+    """Return the value of an option; empty without one."""
+    return words[words.index(option) + 1] if option in words[:-1] else ""
 
 
 def _sessions(words: list[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Results that are used again: what they depend on, where they are kept, and what gives them away."""

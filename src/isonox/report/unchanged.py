@@ -1,0 +1,36 @@
+"""The summary of a run in which nothing had to run: plain lines, for the terminal must not wait for it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from isonox.model.events import RunEnded
+
+#: Runs that are named as the origin of verdicts.
+_NAMED = 3
+
+
+def summary(ended: RunEnded) -> str:
+    """Return the lines: the verdict first, then the stages, where the verdicts come from, and where the records are."""
+    stages = Counter(record.stage for record in ended.records)
+    runs = Counter(record.from_run or "" for record in ended.records)
+    number = len(ended.records)
+    origins = [f"{run} ({count})" for run, count in runs.most_common(_NAMED)]
+    if len(runs) > _NAMED:
+        origins.append(f"{len(runs) - _NAMED} more")
+    tests = sum(record.tests.passed for record in ended.records if record.tests)
+    if not ended.records:
+        return f"green: 0 jobs: {'; '.join(ended.plan.notes)}\nrecords: {os.path.relpath(ended.directory)}"
+    lines = [
+        f"green: {number} {'job' if number == 1 else 'jobs'}: cached {number}",
+        ", ".join(stage if count == 1 else f"{stage} ({count})" for stage, count in stages.items()),
+        *([f"{tests} passed, 0 failed, in the runs that they come from"] if tests else []),
+        f"from runs: {', '.join(origins)}",
+        *[f"coverage: {record.coverage_percent:.1f} %" for record in ended.records if record.coverage_percent],
+        f"time: {ended.seconds:.2f}s; nothing that decides a result has changed",
+        f"records: {os.path.relpath(ended.directory)}",
+    ]
+    return "\n".join(lines)

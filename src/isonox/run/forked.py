@@ -1,0 +1,165 @@
+"""Jobs as forks of one process that has loaded the noxfile: its side of `isonox ci`."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from isonox.errors import StateError
+from isonox.run.outcome import last_error
+from isonox.sessions import messages
+from isonox.sessions.messages import Ended, Ready, Refused, Start, Stop
+from isonox.system import files, processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isonox.model.plan import PlannedJob
+    from isonox.run.spawned import Setting
+    from isonox.sessions.messages import Planned
+
+#: Seconds that the forkserver has to end when nothing runs any more.
+_PATIENCE = 5.0
+
+
+@dataclass
+class Asked:
+    """A job that the forkserver was asked for.
+
+    Attributes:
+        stopped: Whether it was asked to stop, too.
+    """
+
+    job: PlannedJob
+    planned: Planned
+    on_end: Callable[[str, int], None]
+    stopped: bool = False
+
+
+class Forked:
+    """Asks `isonox.sessions.forkserver`, which starts with this object, for each job.
+
+    Args:
+        setting: What all jobs have in common.
+        instead: Starts a job that the forkserver turned out not to be able to start.
+
+    Attributes:
+        lost: Why jobs can't be forked, or not any more; empty as long as they can.
+
+    Raises:
+        OSError: It can't be started.
+    """
+
+    def __init__(self, setting: Setting, instead: Callable[[Asked], None]) -> None:
+        self.lost = ""
+        self._directory = setting.directory
+        self._instead = instead
+        self._jobs: dict[str, Asked] = {}
+        self._lock = threading.Lock()
+        self._ready = self._gone = self._closing = False
+        self._log = setting.directory.path / "forkserver.log"
+        self._connection, other = socket.socketpair()
+        descriptors = (other.fileno(), setting.lifeline)
+        with other, self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "isonox.sessions.forkserver", *map(str, descriptors), setting.noxfile],
+                cwd=setting.root,
+                env=setting.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=descriptors,
+                start_new_session=True,
+            )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def start(self, asked: Asked) -> bool:
+        """Ask for a job; return False when there is nobody to ask any more. See `Executor.start`."""
+        with self._lock:
+            if self._gone:
+                return False
+            self._jobs[asked.job.id] = asked
+        job = asked.job
+        self._send(Start(job=job.id, session=job.session, posargs=job.posargs, planned=asked.planned))
+        return True
+
+    def interrupt(self, job: str) -> None:
+        """Ask a job to stop; see `Executor.interrupt`."""
+        if asked := self._jobs.get(job):
+            asked.stopped = True
+            self._send(Stop(job=job, now=False))
+
+    def kill(self, job: str) -> None:
+        """End a job and everything below it; see `Executor.kill`."""
+        if asked := self._jobs.get(job):
+            asked.stopped = True
+            if self._ready:
+                self._send(Stop(job=job, now=True))
+            else:  # it is busy with the noxfile, maybe for ever
+                processes.kill_tree(self._process.pid, grace=0)
+
+    def close(self) -> None:
+        """End the forkserver, and what any job has left there."""
+        self._closing = True
+        if not self._ready:
+            processes.kill_tree(self._process.pid, grace=0)
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            processes.kill_tree(self._process.pid, grace=0)
+        self._reader.join()
+        self._connection.close()
+
+    def _send(self, request: messages.Request) -> None:
+        with contextlib.suppress(ConnectionError):  # nobody is there any more: the reader sees to what is lost
+            self._connection.sendall(messages.line(request))
+
+    def _read(self) -> None:
+        """Take the answers, until the forkserver is gone."""
+        with contextlib.suppress(ConnectionError, msgspec.DecodeError), self._connection.makefile("rb") as lines:
+            for line in lines:
+                self._take(messages.answer(line))
+        code = self._process.wait()
+        with self._lock:
+            self._gone = True
+            left = list(self._jobs.values())
+        if self._closing:
+            return
+        self.lost = self.lost or f"the process to fork them from ended: {self._how(code)}"
+        if self._ready:
+            processes.end_children()  # its jobs have become ours
+        for asked in left:
+            self._lose(asked)
+
+    def _take(self, answer: messages.Answer) -> None:
+        match answer:
+            case Ready():
+                self._ready = True
+            case Refused(reason=reason):
+                self.lost = reason
+            case Ended(job=job, exit_code=code):
+                self._jobs.pop(job).on_end(job, code)
+
+    def _lose(self, asked: Asked) -> None:
+        """Start elsewhere what was not started yet; what was running has ended."""
+        if not self._ready and not asked.stopped:
+            self._instead(asked)
+            return
+        with contextlib.suppress(StateError):
+            files.append(self._directory.log_path(asked.job.id), f"\nisonox: {self.lost}\n")
+        asked.on_end(asked.job.id, -signal.SIGKILL)
+
+    def _how(self, code: int) -> str:
+        cause = last_error(self._log)
+        return f"{processes.describe_exit(code)}: {cause}" if cause else processes.describe_exit(code)

@@ -1,0 +1,248 @@
+"""`python -m isonox.sessions.forkserver SOCKET LIFELINE NOXFILE`: nox with the noxfile loaded once (Linux).
+
+`isonox ci` asks for jobs over a socket, a JSON document per line. For each this process forks, and in the fork nox
+goes on from where it would select the sessions, to its end. A fork keeps the promises of `isonox.sessions.child`; its
+module state is that right after loading. Nobody else waits for forks, so a process id never means another process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import os
+import platform
+import select
+import signal
+import socket
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import nox.tasks
+import nox.virtualenv
+from nox._cli import nox_main
+
+from isonox.model.pipeline import PLAIN
+from isonox.sessions import child, environment, hook, messages, project, recording
+from isonox.sessions.messages import Ended, Ready, Refused, Start, Stop
+from isonox.sessions.run_directory import RunDirectory
+from isonox.sessions.swap import swapped
+from isonox.system import processes
+from isonox.system.version import own_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import FrameType
+    from typing import NoReturn
+
+    from nox._options import NoxConfig
+    from nox.manifest import Manifest
+    from nox.sessions import SessionRunner
+
+
+#: How often what is left at the end is looked for again: it may start something while it ends.
+_SWEEPS = 5
+
+
+def main() -> None:
+    """Load the noxfile, then serve until the socket's other end is closed."""
+    connection, lifeline = (int(argument) for argument in sys.argv[1:3])
+    sys.argv = ["nox", *messages.nox_arguments(sys.argv[3])]
+    processes.become_subreaper()
+    _end_with(os.getppid())
+    hook.install()
+    server = _Server(socket.socket(fileno=connection), lifeline)
+    code: object = 1
+    try:
+        with swapped(nox.tasks, "filter_manifest", server.serve):
+            nox_main()
+    except SystemExit as stop:
+        code = stop.code or 0
+    except BaseException:  # noqa: BLE001 - as the interpreter would, which a fork does not go back to
+        traceback.print_exc()
+    if not isinstance(code, int):
+        sys.stderr.write(f"{code}\n")
+    _leave(code if isinstance(code, int) else 1)
+
+
+def _end_with(parent: int) -> None:
+    """End with everything below when the parent dies, while the noxfile is being loaded too."""
+    own = os.getpid()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != own:  # a fork that has not become a child yet
+            raise KeyboardInterrupt
+        if os.getppid() != parent:
+            child.end()
+
+    signal.signal(signal.SIGTERM, end)
+    processes.signal_when_parent_dies(signal.SIGTERM)
+
+
+def _leave(code: int) -> NoReturn:
+    """End as the interpreter does, but for taking the heap apart, which is the server's."""
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for threads, as the interpreter would
+    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing ends its forks
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+class _Server:
+    """Forks for each job, and says how it ended.
+
+    Args:
+        connection: Requests come in here, answers go out.
+        lifeline: What the forks get as theirs.
+    """
+
+    def __init__(self, connection: socket.socket, lifeline: int) -> None:
+        self._connection = connection
+        self._lifeline = lifeline
+        self._run = RunDirectory(Path(os.environ[messages.RUN_VARIABLE]))
+        self._jobs: dict[int, str] = {}
+        self._unfinished = b""
+        self._woken, self._wakes = os.pipe()
+        os.set_blocking(self._wakes, False)
+
+    def serve(self, manifest: Manifest, global_config: NoxConfig) -> Manifest | int:
+        """Do nox's step of selecting sessions: returns in each fork with the one to run, and at the end with 0."""
+        if reason := _hindrance(Path(global_config.noxfile).name):
+            self._send(Refused(reason=reason))
+            return 0
+        runners = {recording.job_id(runner): runner for runner in manifest}
+        _find_out(runners.values())
+        start = self._forks()
+        if start is None:
+            self._end_what_is_left()
+            return 0
+        self._become(start)
+        runner = runners[start.session]
+        runner.posargs = list(start.posargs)
+        manifest._queue = [runner]  # noqa: SLF001 - add_session looks at each runner, and so copies its memory
+        return manifest
+
+    def _forks(self) -> Start | None:
+        """Fork for each request: in the fork return it, and here None when nobody can ask any more."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
+        sys.stdout.flush()
+        gc.collect()
+        gc.freeze()
+        self._send(Ready())
+        while True:
+            readable, _, _ = select.select([self._woken, self._connection.fileno()], [], [])
+            if self._woken in readable:
+                os.read(self._woken, 4096)
+                self._reap()
+            if self._connection.fileno() in readable:
+                requests = self._requests()
+                if requests is None:
+                    return None
+                for request in requests:
+                    if isinstance(request, Stop):
+                        self._stop(request)
+                    elif self._fork(request.job):
+                        return request
+
+    def _requests(self) -> list[messages.Request] | None:
+        """Return what has come in, or None after the end."""
+        with contextlib.suppress(ConnectionError):
+            if received := self._connection.recv(65536):
+                *lines, self._unfinished = (self._unfinished + received).split(b"\n")
+                return [messages.request(line) for line in lines]
+        return None
+
+    def _fork(self, job: str) -> bool:
+        """Return whether this is the fork."""
+        pid = os.fork()
+        if pid:
+            self._jobs[pid] = job
+        return not pid
+
+    def _become(self, start: Start) -> None:
+        """Make this fork what a child process of its own would be."""
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        atexit._clear()  # noqa: SLF001 - who registered something while the noxfile was loaded is the server
+        self._connection.close()
+        log = os.open(self._run.log_path(start.job), os.O_WRONLY)
+        for old, new in ((log, 1), (log, 2)):
+            os.dup2(old, new)
+        for descriptor in (log, self._woken, self._wakes):
+            os.close(descriptor)
+        child.begin(self._lifeline)
+        os.environ[messages.PLANNED_VARIABLE] = msgspec.json.encode(start.planned).decode()
+        sys.argv = ["nox", *sys.argv[1:], *messages.selecting_arguments(start.session, start.posargs)]
+
+    def _stop(self, request: Stop) -> None:
+        for pid in [pid for pid, job in self._jobs.items() if job == request.job]:
+            if request.now:
+                processes.kill_tree(pid, grace=0)
+            else:
+                os.kill(pid, signal.SIGTERM)
+
+    def _reap(self) -> None:
+        """Say which jobs have ended, and end what a job left that could not do that itself."""
+        while pid_and_status := _dead_child():
+            pid, status = pid_and_status
+            job = self._jobs.pop(pid, None)
+            if job is not None:
+                code = os.waitstatus_to_exitcode(status)
+                if code < 0:
+                    processes.end_children(but=self._jobs)
+                self._send(Ended(job=job, exit_code=code))
+
+    def _end_what_is_left(self) -> None:
+        for _ in range(_SWEEPS):
+            if not processes.has_children():
+                break
+            processes.end_children()
+            while _dead_child():
+                pass
+
+    def _send(self, answer: messages.Answer) -> None:
+        with contextlib.suppress(ConnectionError):  # nobody is there any more, which the next read will tell
+            self._connection.sendall(messages.line(answer))
+
+
+def _hindrance(noxfile: str) -> str:
+    """Return why a fork of this process would not be what a process of its own is; empty if it would."""
+    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - only their number is wanted
+        return f"{noxfile} starts threads when it is loaded"
+    if processes.has_children():
+        return f"{noxfile} starts processes when it is loaded that go on running"
+    return ""
+
+
+def _find_out(runners: Iterable[SessionRunner]) -> None:
+    """Find out once what is the same for every fork, and kept by whoever is asked for it."""
+    own_version()
+    platform.uname()
+    platform.python_implementation()
+    nox.virtualenv.find_uv()
+    environment.declared(os.environ, PLAIN, cores=1)
+    for runner in runners:
+        package = recording.package_of(runner)
+        if package and runner.envdir:
+            project.workspace(project.root()).closure(package)
+            break
+
+
+def _dead_child() -> tuple[int, int] | None:
+    """Return process id and status of a child that has ended, if there is one; orphans of jobs are children too."""
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What the noxfile and pyproject.toml say, from the last time that they were read, while nothing of it has changed.
+
+Reading them means importing nox and running the noxfile. What that looked at is kept beside the result; as long as it
+is the same, so is the result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from isonox.errors import StateError
+from isonox.model.config import Config
+from isonox.model.pipeline import Pipeline
+from isonox.model.workspace import Workspace
+from isonox.system.version import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from isonox.model.tree import Tree
+
+#: Files from which packages are read: which there are counts, too.
+MANIFESTS = frozenset({"pyproject.toml", "setup.cfg", "setup.py"})
+
+_KIND = "project"
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Everything that is declared.
+
+    Attributes:
+        isonox: The version of isonox.
+        config: `[tool.isonox]`.
+        workspace: Packages and edges.
+        pipeline: Every session of the noxfile.
+        noxfile: Hash of the noxfile's statements that are common to all sessions.
+        declarations: Hash of the statement at each line at which a session is declared, of those that stand for
+            themselves (see `isonox.cache.statements`).
+        modules: Files of the workspace that the noxfile imports or reads.
+    """
+
+    isonox: str
+    config: Config
+    workspace: Workspace
+    pipeline: Pipeline
+    noxfile: str
+    declarations: dict[int, str]
+    modules: tuple[str, ...]
+
+
+class Sources(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a project was read from.
+
+    Attributes:
+        key: A hash of all of it.
+        files: Relative to the root.
+        variables: Names of environment variables.
+    """
+
+    key: str
+    files: tuple[str, ...]
+    variables: tuple[str, ...]
+
+
+class Memory(Protocol):
+    """Where results are kept."""
+
+    def recall(self, kind: str, key: str) -> bytes | None:
+        """Return what was kept, if it still is."""
+
+    def remember(self, kind: str, key: str, value: bytes) -> None:
+        """Keep something."""
+
+
+def recall(memory: Memory, root: Path, noxfile: str, tree: Tree, environ: Mapping[str, str]) -> Project | None:
+    """Return the project if nothing that it was read from has changed."""
+    try:
+        found = memory.recall(_KIND, f"{noxfile}:sources")
+        if found is None:
+            return None
+        sources = msgspec.msgpack.decode(found, type=Sources)
+        if sources.key != key(root, tree, sources.files, sources.variables, environ):
+            return None
+        kept = memory.recall(_KIND, sources.key)
+        return None if kept is None else msgspec.msgpack.decode(kept, type=Project)
+    except (StateError, msgspec.DecodeError):
+        return None  # then it is read as if for the first time
+
+
+def remember(memory: Memory, noxfile: str, sources: Sources, project: Project) -> None:
+    """Keep a project; one that can't be kept is read again next time."""
+    with contextlib.suppress(StateError):
+        memory.remember(_KIND, sources.key, msgspec.msgpack.encode(project))
+        memory.remember(_KIND, f"{noxfile}:sources", msgspec.msgpack.encode(sources))
+
+
+def key(root: Path, tree: Tree, files: Iterable[str], variables: Iterable[str], environ: Mapping[str, str]) -> str:
+    """Return a hash of what a project is read from, as it is now."""
+    digest = hashlib.sha256(f"{identity()}\0{sys.version}\0{sys.executable}".encode())
+    for entry in sys.path[1:]:  # the first is where the script is; an installation changes the folder that it is in
+        with contextlib.suppress(OSError):
+            digest.update(f"{entry}\0{os.stat(entry).st_mtime_ns}\n".encode("utf-8", "surrogateescape"))  # noqa: PTH116
+    lines = [f"{name}={environ.get(name)!r}" for name in variables]
+    lines += [f"{path}\0{_identity(root, tree, path)}" for path in files]
+    lines += manifests(tree)
+    digest.update("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def manifests(tree: Tree) -> list[str]:
+    """Return the files from which packages are read, each with its id."""
+    return [f"{path}\0{name}" for path, name in tree.files.items() if path.rpartition("/")[2] in MANIFESTS]
+
+
+def _identity(root: Path, tree: Tree, path: str) -> str:
+    if found := tree.files.get(path):
+        return found
+    try:
+        return hashlib.sha256((root / path).read_bytes()).hexdigest()
+    except OSError as error:
+        return str(error.errno)

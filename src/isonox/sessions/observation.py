@@ -1,0 +1,129 @@
+"""What the loading of a noxfile looks at: only while that is the same, its pipeline is."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import FrameType
+
+#: What is below these folders is installed or made, and known otherwise.
+_MADE = frozenset({".nox", ".isonox", ".git", ".venv", "venv", "site-packages"})
+
+#: Modules that look at the environment without letting it decide what a noxfile declares.
+_OWN = ("isonox.", "subprocess", "os", "nox.", "collections.abc", "_collections_abc", "importlib", "shutil", "tempfile")
+
+
+@dataclass
+class Observation:
+    """What was looked at.
+
+    Attributes:
+        files: Paths below the root that were read or imported, relative to it.
+        asked: Those of them that the noxfile, or what it imports, opened itself.
+        variables: Names of environment variables whose values were asked for.
+        hindrance: Why another load may be different though all of that is the same; empty if it can't.
+    """
+
+    root: str
+    files: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    variables: set[str] = field(default_factory=set)
+    hindrance: str = ""
+
+    def add_file(self, path: object, frame: FrameType | None = None) -> None:
+        """Note a file, if it is one of the workspace; the frame tells who opened it."""
+        if isinstance(path, (str, bytes, os.PathLike)):
+            place = os.path.join(os.getcwd(), os.fsdecode(path))  # noqa: PTH109, PTH118 - called for every open file
+            if place.startswith(self.root):
+                relative = os.path.normpath(place[len(self.root) :])
+                if not _MADE & set(relative.split("/")) and not relative.startswith(".."):
+                    self.files.add(_source(relative))
+                    if _is_of(self.root, frame):
+                        self.asked.add(_source(relative))
+
+
+_active: Observation | None = None
+_watching = False
+
+
+@contextlib.contextmanager
+def observed(root: Path) -> Iterator[Observation]:
+    """Watch what this process looks at while the context is open."""
+    global _active, _watching  # noqa: PLW0603 - an audit hook can't be removed, only told to be quiet
+    if not _watching:
+        sys.addaudithook(_audit)
+        _watching = True
+    _active = seen = Observation(f"{root}/")
+    environ_class: Any = type(os.environ)
+    original, everything = environ_class.__getitem__, environ_class.__iter__
+
+    def getitem(environ: Any, name: str) -> Any:
+        seen.variables.add(name)
+        return original(environ, name)
+
+    def iterate(environ: Any) -> Any:
+        if not _is_own(sys._getframe(1)):  # noqa: SLF001 - who asks decides
+            seen.hindrance = "the noxfile looks at all environment variables"
+        return everything(environ)
+
+    environ_class.__getitem__, environ_class.__iter__ = getitem, iterate
+    try:
+        yield seen
+    finally:
+        _active = None
+        environ_class.__getitem__, environ_class.__iter__ = original, everything
+        for module in list(sys.modules.values()):
+            seen.add_file(getattr(module, "__file__", None))
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    seen = _active
+    if seen is None:
+        return
+    if event == "open":
+        if not isinstance(arguments[1], str) or "r" in arguments[1]:
+            seen.add_file(arguments[0], sys._getframe(1))  # noqa: SLF001 - who asks decides
+    elif event == "subprocess.Popen":
+        if not _is_own(sys._getframe(1)):  # noqa: SLF001
+            seen.hindrance = f"the noxfile starts a process while it is loaded: {arguments[0]}"
+    elif event == "socket.connect":
+        seen.hindrance = "the noxfile opens a connection while it is loaded"
+
+
+def _is_own(frame: FrameType | None) -> bool:
+    """Return whether the first caller that is neither the standard library nor nox is isonox."""
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name.startswith("isonox."):
+            return True
+        if not name.startswith(_OWN):
+            return False
+        frame = frame.f_back
+    return True
+
+
+def _is_of(root: str, frame: FrameType | None) -> bool:
+    """Return whether the first caller that is code of the workspace or isonox is code of the workspace."""
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("isonox."):
+            return False
+        if frame.f_code.co_filename.startswith(root):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _source(path: str) -> str:
+    """Return the source of a compiled module."""
+    if path.endswith(".pyc"):
+        with contextlib.suppress(ValueError, NotImplementedError):
+            return importlib.util.source_from_cache(path)
+    return path

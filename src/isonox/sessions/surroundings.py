@@ -1,0 +1,236 @@
+"""What decides the results of sessions beside the files of the tree, as it is on this machine now."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from isonox.cache.fingerprint import Discovered, Surroundings
+from isonox.errors import IsonoxError, StateError
+from isonox.sessions import known
+from isonox.system import files
+from isonox.system.version import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from isonox.model.record import Installation, Record
+    from isonox.model.tree import Tree
+    from isonox.sessions.known import Memory, Project
+
+_LOCK = "uv.lock"
+
+#: Where version managers keep interpreters; a new one there may be found first.
+_HOMES = (
+    "~/.pyenv/versions",
+    "~/.local/share/uv/python",
+    "~/.asdf/installs/python",
+    "~/.local/share/mise/installs/python",
+)
+
+#: Seconds to wait for an interpreter to say what it is.
+_PATIENCE = 10
+
+
+class _Interpreter(msgspec.Struct, array_like=True):
+    """What was found for a spec, and what that depends on."""
+
+    places: str
+    path: str
+    state: str
+    identity: str
+
+
+def of(root: Path, project: Project, tree: Tree, memory: Memory, environ: Mapping[str, str]) -> Surroundings:
+    """Return the surroundings of a project's sessions."""
+    finder = _Interpreters(root, memory, environ)
+    asked = {session.python for session in project.pipeline.sessions if isinstance(session.python, str)}
+    newest = project.config.newest_python
+    own = f"{sys.version} {finder.identity(newest) if newest else ''}"
+    lock = _Lock(root, tree, memory)
+    return Surroundings(
+        isonox=identity(),
+        platform=_platform(),
+        configuration=_hash(msgspec.json.encode(project.config)),
+        noxfile=_hash(_imported(project, tree).encode("utf-8", "surrogateescape")),
+        declarations=project.declarations,
+        interpreters={"": own, **{python: finder.identity(python) for python in asked}},
+        variables={name: environ[name] for name in project.config.pass_env if name in environ},
+        discovered=recall(memory),
+        lock=lock.digest,
+        program=lambda path: program(path, environ),
+        read=lambda path: (root / path).read_bytes(),
+    )
+
+
+def recall(memory: Memory) -> dict[str, Discovered]:
+    """Return what earlier runs told of each job."""
+    with contextlib.suppress(StateError, msgspec.DecodeError):
+        if found := memory.recall("discovered", "jobs"):
+            kinds, jobs = msgspec.msgpack.decode(found, type=tuple[list[Discovered], dict[str, int]])
+            return {job: kinds[place] for job, place in jobs.items()}
+    return {}
+
+
+def remember(memory: Memory, found: Mapping[str, Discovered]) -> None:
+    """Keep what runs told of each job.
+
+    Raises:
+        StateError: It can't be written.
+    """
+    kinds = list(dict.fromkeys(found.values()))
+    places = {one: place for place, one in enumerate(kinds)}
+    value = kinds, {job: places[one] for job, one in found.items()}
+    memory.remember("discovered", "jobs", msgspec.msgpack.encode(value))
+
+
+def discovered(record: Record) -> Discovered:
+    """Return what a record tells of its job: what it installed, and the programs that are not in its environment."""
+    made = [f"{record.places[name]}{os.sep}" for name in ("environment", "environments") if name in record.places]
+    programs = dict.fromkeys(
+        command.argv[0]
+        for command in record.commands
+        if command.phase == "session" and command.argv and not command.argv[0].startswith(tuple(made))
+    )
+    return Discovered(installations=record.installations, programs=tuple(programs))
+
+
+def locked(root: Path, tree: Tree, memory: Memory) -> Callable[[Installation], str]:
+    """Return what returns a hash of what an installation takes from the lock at `root`."""
+    return _Lock(root, tree, memory).digest
+
+
+def program(path: str, environ: Mapping[str, str]) -> str:
+    """Return what changes when a program does: where its name leads to now, its size and time.
+
+    Args:
+        path: As it was called.
+        environ: Its PATH decides which one is meant.
+    """
+    place = shutil.which(os.path.basename(path), path=environ.get("PATH")) or path  # noqa: PTH119
+    return f"{path} {_state(path)} {place} {_state(place)}"
+
+
+class _Interpreters:
+    """Which interpreter is meant by a version, without looking for it again while nothing was installed."""
+
+    def __init__(self, root: Path, memory: Memory, environ: Mapping[str, str]) -> None:
+        self._root = root
+        self._memory = memory
+        folders = [*environ.get("PATH", "").split(os.pathsep), *(os.path.expanduser(home) for home in _HOMES)]  # noqa: PTH111
+        self._places = _hash("\n".join(f"{folder} {_state(folder)}" for folder in folders if folder).encode())
+
+    def identity(self, spec: str) -> str:
+        """Return the full version and the build; empty where there is none."""
+        with contextlib.suppress(StateError, msgspec.DecodeError):
+            if kept := self._memory.recall("interpreter", spec):
+                found = msgspec.msgpack.decode(kept, type=_Interpreter)
+                if found.places == self._places and found.state == _state(found.path):
+                    return found.identity
+        path = self._find(spec)
+        if path is None:
+            return ""
+        said = _said(path)
+        if said:
+            kept = msgspec.msgpack.encode(_Interpreter(self._places, path, _state(path), said))
+            with contextlib.suppress(StateError):
+                self._memory.remember("interpreter", spec, kept)
+        return said
+
+    def _find(self, spec: str) -> str | None:
+        from isonox.system import interpreters  # noqa: PLC0415 - looking for one takes longer than all the rest
+
+        found = interpreters.find(spec, cache=files.state_directory(self._root) / "cache")
+        return found or shutil.which(spec) or shutil.which(f"python{spec}")
+
+
+class _Lock:
+    """What installations take from the lock, without reading it again while it is the same."""
+
+    def __init__(self, root: Path, tree: Tree, memory: Memory) -> None:
+        self._root = root
+        self._memory = memory
+        self._tree = tree
+        self._key = ""
+
+    def digest(self, installation: Installation) -> str:
+        """Return a hash of what an installation takes."""
+        self._key = self._key or key_of_lock(self._root, self._tree)
+        key = _hash(self._key.encode() + msgspec.msgpack.encode(installation))
+        with contextlib.suppress(StateError):
+            if kept := self._memory.recall("lock", key):
+                return kept.decode()
+        found = self._read(installation)
+        with contextlib.suppress(StateError):
+            self._memory.remember("lock", key, found.encode())
+        return found
+
+    def _read(self, installation: Installation) -> str:
+        from isonox.workspace import lock, lock_entries  # noqa: PLC0415 - only after a change of the lock
+
+        try:
+            return lock_entries.digest(lock.Lock.load(self._root / _LOCK), self._root, installation)
+        except IsonoxError as error:
+            return f"unreadable: {self._key} {error}"
+
+
+def key_of_lock(root: Path, tree: Tree) -> str:
+    """Return a hash of the lock and of everything that says what should be in it."""
+    lines = [tree.files.get(_LOCK, "none"), *known.manifests(tree)]
+    lines += [f"{path} {_state(str(path))}" for path in _outside(root)]
+    return _hash("\n".join(lines).encode("utf-8", "surrogateescape"))
+
+
+def _outside(root: Path) -> Iterable[Path]:
+    """Yield the manifests of packages that the lock takes from folders outside of the workspace."""
+    with contextlib.suppress(OSError):
+        for line in (root / _LOCK).read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("source = {") and '"..' in line:
+                yield root / line.split('"')[1] / "pyproject.toml"
+
+
+def _imported(project: Project, tree: Tree) -> str:
+    """Return what the sessions of the noxfile share: its common statements, and the modules that it imports."""
+    own = tuple(sorted(path for path in project.modules))
+    return "\n".join([project.noxfile, *(f"{path} {tree.files.get(path)}" for path in own)])
+
+
+def _platform() -> str:
+    """Return operating system, machine and what programs are linked against; not the kernel's version."""
+    names = [sys.platform, os.uname().machine if hasattr(os, "uname") else os.environ.get("PROCESSOR_ARCHITECTURE", "")]
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        names.append(os.confstr("CS_GNU_LIBC_VERSION") or "")
+    with contextlib.suppress(OSError):
+        names.append(_hash(Path("/etc/os-release").read_bytes()))
+    return " ".join(names)
+
+
+def _said(path: str) -> str:
+    ask = "import sys; print(sys.implementation.name, sys.version)"
+    try:
+        done = subprocess.run(
+            [path, "-I", "-S", "-c", ask], check=True, capture_output=True, text=True, timeout=_PATIENCE
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return " ".join(done.stdout.split())
+
+
+def _state(path: str) -> str:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - many of them, at each start
+    except OSError:
+        return "none"
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,147 @@
+"""Trace what a session uses: in its Python processes, and in its function, which runs in this one."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isonox.cache import tracing
+from isonox.cache.tracer import sitecustomize
+from isonox.model import inputs
+from isonox.model.pipeline import Session
+from isonox.model.record import Undeclared
+from isonox.model.workspace import Workspace
+from isonox.sessions import environment, project
+from isonox.system import files, git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from types import FrameType
+
+    from isonox.model.pipeline import Facts
+    from isonox.sessions.active import ActiveJob
+
+_FOLDER = str(Path(sitecustomize.__file__).parent)
+
+#: So many folders are named in a question to git; for more it is asked about everything.
+_ASKED = 50
+
+
+@contextlib.contextmanager
+def traced(job: ActiveJob) -> Iterator[None]:
+    """Trace the session function that runs while the context is open, if its verdict can be used again."""
+    if not _is_wanted(job.facts):
+        yield
+        return
+    report = job.run.trace_path(job.id)
+    files.make_directory(report.parent)
+    report.write_bytes(b"")
+    job.trace = report
+    tracer = _tracer()
+    tracer.start(str(report), str(job.root))
+    try:
+        with environment.replaced(_variables(report, job.root, os.environ)):
+            yield
+    finally:
+        tracer.report = ""
+
+
+def around(job: ActiveJob, argv: Sequence[str], given: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Return the environment of a command: `given`, and what makes its Python processes report.
+
+    Installers are left out: what they install is part of the fingerprint if it comes from the lock, and only then.
+    """
+    if job.trace is None:
+        return given
+    values = dict(os.environ if given is None else given)
+    if job.phase == "session" and not _installs(argv):
+        return _variables(job.trace, job.root, values)
+    if job.phase == "session" and not {"--no-deps", "--require-hashes", "uninstall"} & set(argv):
+        files.append(job.trace, f"C{tracing.INDEX} ({job.redact(' '.join(argv[1:]))})\0")
+    values.pop(sitecustomize.REPORT, None)
+    return values
+
+
+def used(job: ActiveJob, path: str) -> None:
+    """Note that the session reads something in a way that is not seen."""
+    if job.trace is not None:
+        files.append(job.trace, f"R{path}\0")
+
+
+def judged(job: ActiveJob, package: str | None, posargs: Iterable[str]) -> tuple[bool, tuple[Undeclared, ...]]:
+    """Return whether the session was traced, and what it used beside its inputs."""
+    if job.trace is None or (facts := _facts(job.trace)) is None:
+        return False, ()
+    session = Session(id=job.id, stage=job.id, package=package, facts=job.facts)
+    workspace = project.workspace(job.root) if package else Workspace()
+    scope = tracing.Scope(
+        root=job.root,
+        inputs=inputs.of(session, workspace),
+        workspace=workspace,
+        seen=functools.partial(_seen, job.root),
+        for_a_time=job.facts.cache_seconds is not None,
+    )
+    named = [tracing.Fact("R", os.path.normpath(word)) for word in posargs if (job.root / word).is_file()]
+    found = tracing.undeclared([*named, *facts], scope)
+    return True, tuple(Undeclared(kind=one.kind, what=job.redact(one.what), hint=job.redact(one.hint)) for one in found)
+
+
+def _is_wanted(facts: Facts) -> bool:
+    return facts.environment == "declared" and facts.cache and not facts.secrets
+
+
+def _facts(report: Path) -> list[tracing.Fact] | None:
+    try:
+        content = report.read_bytes()
+        report.unlink()
+    except OSError:  # a session may clear everything away
+        return None
+    return tracing.read(content)
+
+
+def _variables(report: Path, root: Path, values: Mapping[str, str]) -> dict[str, str]:
+    before = [entry for entry in values.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != _FOLDER]
+    return {
+        **values,
+        "PYTHONPATH": os.pathsep.join([_FOLDER, *before]),
+        sitecustomize.REPORT: str(report),
+        sitecustomize.ROOT: str(root),
+    }
+
+
+def _installs(argv: Sequence[str]) -> bool:
+    words = [Path(argv[0]).stem, *argv[1:4]]
+    return any(word.startswith("pip") for word in words) and bool({"install", "sync", "uninstall"} & set(argv))
+
+
+@functools.cache
+def _tracer() -> sitecustomize.Tracer:
+    tracer = sitecustomize.Tracer()
+    tracer.passed_over = _is_ours
+    sys.addaudithook(tracer.hook)
+    return tracer
+
+
+def _is_ours(frame: FrameType | None) -> bool:
+    """Return whether it is isonox or nox that does something, not the noxfile or what it imports."""
+    root = _tracer().root
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] in ("isonox", "nox"):
+            return True
+        file = frame.f_code.co_filename
+        if file.startswith(root) and f"{os.sep}site-packages{os.sep}" not in file:
+            return False
+        frame = frame.f_back
+    return True
+
+
+def _seen(root: Path, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the files that git sees at some paths, below them, and perhaps elsewhere."""
+    wanted = {path if (root / path).is_dir() else path.rpartition("/")[0] or path for path in paths}
+    if len(wanted) > _ASKED or (root / ".gitmodules").exists():  # of what is in a submodule, git names that
+        return git.tracked(root)
+    return git.tracked(root, *(f":(literal){path}" for path in sorted(wanted)))

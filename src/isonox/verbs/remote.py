@@ -1,0 +1,123 @@
+"""What a run on GitHub takes from earlier runs, and what it leaves for later ones: results and durations."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from isonox.cache.pruning import MAX_AGE_SECONDS
+from isonox.errors import StateError
+from isonox.github import estimate, jobs
+from isonox.model.plan import Selection
+from isonox.model.verdict import Verdict
+from isonox.sessions.messages import RUN_VARIABLE
+from isonox.sessions.run_directory import RunDirectory
+from isonox.system import clock, github
+from isonox.verbs.results import Results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from isonox.model.plan import Plan
+    from isonox.model.record import Record
+    from isonox.verbs.checkout import Checkout
+
+#: How much of the cache travels: it is saved anew after each push, and GitHub keeps 10 GB for a repository.
+MAX_BYTES = 250 << 20
+
+
+def target_of(checkout: Checkout) -> jobs.Target | None:
+    """Return how long a run on GitHub may take, if `[tool.isonox]` says that."""
+    minutes = checkout.config.target_minutes
+    return None if minutes is None else jobs.Target(minutes * 60, set_up_of(checkout)[0])
+
+
+def set_up_of(checkout: Checkout) -> tuple[float, str]:
+    """Return the seconds that a job on GitHub takes before its first session: "history", or a "prior"."""
+    try:
+        recorded = checkout.history.set_up()
+    except StateError:
+        recorded = None
+    return (jobs.SET_UP_SECONDS["warm"], "prior") if recorded is None else (recorded, "history")
+
+
+def whole(checkout: Checkout, plan: Plan) -> Plan:
+    """Return the plan of the workflow itself, which has also what a change does not affect."""
+    return plan if plan.selection.base is None else checkout.plan(Selection())
+
+
+def take_known(checkout: Checkout, plan: Plan) -> tuple[dict[str, Record], list[str]]:
+    """Return the records of jobs that need not run, and what went wrong; they are in the run's folder for later jobs.
+
+    Elsewhere than on GitHub, nothing is taken: what a laptop knows is not what a workflow would leave out.
+    """
+    given = os.environ.get(RUN_VARIABLE)
+    if not (checkout.config.remote_cache and github.is_here(os.environ) and given):
+        return {}, []
+    directory = RunDirectory.at(checkout.root / given)
+    results = Results(checkout, plan, clock.posix())
+    known = results.hits(directory)
+    directory.write_plan(plan)
+    directory.write_cached(known.values())
+    return known, [*results.problems, *checkout.store.problems]
+
+
+def fingerprints(checkout: Checkout, plan: Plan) -> frozenset[str]:
+    """Return the fingerprints of a plan whose results GitHub knows: cached records with others are not believed."""
+    if not checkout.config.remote_cache:
+        return frozenset()
+    wanted = [job.fingerprint for job in plan.jobs if job.fingerprint]
+    try:
+        return frozenset(checkout.store.find(wanted, now=clock.posix(), origins=("github",)))
+    except StateError:
+        return frozenset()
+
+
+def leave(checkout: Checkout, plan: Plan, records: Iterable[Record], directory: RunDirectory) -> list[str]:
+    """Keep durations and results for later runs, after a push to the default branch; return what went wrong.
+
+    Args:
+        checkout: A clean one, of the commit that ran.
+        plan: What ran.
+        records: As the gate judged them.
+        directory: The run's folder.
+    """
+    config = checkout.config
+    if not github.on_default_branch(os.environ) or not (config.remote_cache or config.target_minutes):
+        return []
+    records = tuple(records)
+    ran = [record for record in records if record.verdict is Verdict.PASSED]
+    problems = []
+    try:
+        checkout.store.touch([one.fingerprint for one in records if one.fingerprint and one.from_run], clock.posix())
+        checkout.history.add(ran)
+        set_up = estimate.set_up_of(jobs.group(plan), ran)
+        if set_up is not None:
+            checkout.history.add_set_up(directory.id, set_up)
+    except StateError as error:
+        problems.append(f"durations were not kept for the next estimates: {error}")
+    if config.remote_cache:
+        problems += _keep(checkout, plan, ran, directory)
+    return problems
+
+
+def _keep(checkout: Checkout, plan: Plan, ran: list[Record], directory: RunDirectory) -> list[str]:
+    results = Results(checkout, plan, clock.posix())
+    here = {job: one.parts.get("interpreter", "") for job, one in checkout.fingerprints(plan).items()}
+    same = [record for record in ran if _same_python(record, here[record.job])]
+    refused = {record.job: "it ran on another Python than the gate has" for record in ran if record not in same}
+    refused |= results.keep(plan, same, directory)
+    try:
+        checkout.store.prune(now=clock.posix(), max_bytes=MAX_BYTES, max_age_seconds=MAX_AGE_SECONDS)
+    except StateError as error:
+        results.problems.append(str(error))
+    return [
+        *(f"{job} will run again next time: {reason}" for job, reason in refused.items()),
+        *results.problems,
+        *checkout.store.problems,
+    ]
+
+
+def _same_python(record: Record, here: str) -> bool:
+    """Return whether a session ran on the Python that its fingerprint names, such as "cpython 3.13.9 (main, ...)"."""
+    return record.interpreter.version is None or record.interpreter.version in here.split()

@@ -1,0 +1,196 @@
+"""Verdicts of earlier runs instead of running again, and what this run leaves for the next."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from isonox.cache.entry import Entry
+from isonox.cache.fingerprint import LATE, explain
+from isonox.errors import IsonoxError, StateError
+from isonox.model import inputs
+from isonox.model.verdict import Verdict
+from isonox.sessions import surroundings
+from isonox.system import clock
+from isonox.verbs.checkout import Checkout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from isonox.cache.fingerprint import Fingerprint
+    from isonox.model.plan import Plan, PlannedJob
+    from isonox.model.record import Record
+    from isonox.model.tree import Tree
+    from isonox.sessions.run_directory import RunDirectory
+
+
+@dataclass
+class Results:
+    """The results of one run, here and in the store.
+
+    Args:
+        checkout: Where.
+        plan: What is to run.
+        started: When this verb began: POSIX seconds.
+        problems: What went wrong with the store; none of it makes a verdict wrong.
+    """
+
+    checkout: Checkout
+    plan: Plan
+    started: float
+    problems: list[str] = field(default_factory=list)
+
+    def hits(self, directory: RunDirectory) -> dict[str, Record]:
+        """Return the record of each job whose result is known; its artifacts are in the run's folder then."""
+        wanted = [job.fingerprint for job in self.plan.jobs if job.fingerprint]
+        store = self.checkout.store
+        try:
+            found = store.find(wanted, now=clock.posix(), origins=("github",) if _on_github() else ("local", "github"))
+        except StateError as error:
+            self.problems.append(str(error))
+            return {}
+        records = {}
+        for job in self.plan.jobs:
+            if job.fingerprint in found:
+                entry = found[job.fingerprint]
+                try:
+                    if entry.artifacts:
+                        store.restore(entry, directory.artifacts_path(job.id))
+                except StateError as error:
+                    self.problems.append(f"{job.id} runs again: {error}")
+                else:
+                    records[job.id] = self._record(job, entry, directory)
+        return records
+
+    def _record(self, job: PlannedJob, entry: Entry, directory: RunDirectory) -> Record:
+        record = entry.record
+        return msgspec.structs.replace(
+            record,
+            run=directory.id,
+            from_run=record.from_run or entry.run,
+            verdict=Verdict.CACHED,
+            commit=self.plan.commit,
+            dirty=self.plan.dirty,
+            required=job.required,
+            fingerprint=entry.fingerprint,
+            started=clock.timestamp(clock.now()),
+            seconds=0.0,
+        )
+
+    def keep(self, plan: Plan, records: Iterable[Record], directory: RunDirectory) -> dict[str, str]:
+        """Keep what has passed for later runs.
+
+        Returns:
+            For each job that is not kept because of what happened in this run, the reason.
+
+        Args:
+            plan: As it ended.
+            records: As they ended.
+            directory: The run's folder, which has the artifacts.
+        """
+        by_job = {record.job: record for record in records}
+        passed = [record for record in by_job.values() if record.verdict is Verdict.PASSED]
+        named = [record for record in passed if plan.by_id[record.job].fingerprint and not record.undeclared]
+        refused = {record.job: reason for record in named if (reason := _refusal(plan, record, by_job))}
+        kept = [record for record in named if record.job not in refused]
+        if not kept:
+            return refused
+        try:
+            entries = list(self._entries(plan, kept, refused))
+            with_folders = [
+                (entry, directory.artifacts_path(entry.job) if entry.record.artifacts else None) for entry in entries
+            ]
+            self.checkout.store.add_many(with_folders)
+            self.checkout.store.prune(now=clock.posix())
+        except StateError as error:
+            self.problems.append(f"results are not kept for later runs: {error}")
+        return refused
+
+    def _entries(self, plan: Plan, records: list[Record], refused: dict[str, str]) -> Iterator[Entry]:
+        """Yield what is stored: the jobs whose inputs are still what they were when the run began."""
+        before = self.checkout.fingerprints(plan)
+        known = surroundings.recall(self.checkout.store)
+        told = {record.job: surroundings.discovered(record) for record in records}
+        if {job: known.get(job) for job in told} != told:
+            surroundings.remember(self.checkout.store, {**known, **told})
+        again = Checkout(self.checkout.root)
+        touched = _touched(self.checkout, again.tree, self.started)
+        after = _fingerprints(again, plan, told)
+        for record in records:
+            job = plan.by_id[record.job]
+            if reason := self._changed(job, before[job.id], after.get(job.id), touched):
+                refused[job.id] = reason
+                continue
+            now = after[job.id]
+            facts = self.checkout.pipeline.by_id[job.session].facts
+            stored = clock.posix()
+            yield Entry(
+                record=record,
+                job=job.id,
+                run=record.run,
+                fingerprint=now.value or "",
+                parts=now.parts,
+                stored=stored,
+                expires=None if facts.cache_seconds is None else stored + facts.cache_seconds,
+                origin="github" if _on_github() else "local",
+            )
+
+    def _changed(self, job: PlannedJob, before: Fingerprint, now: Fingerprint | None, touched: list[str]) -> str:
+        """Return what changed while the job ran, or may have."""
+        if now is None or now.value is None:
+            return "the pipeline changed while it ran"
+        if parts := [part for part in explain(before.parts, now.parts) if part not in LATE]:
+            return f"its inputs changed while it ran: {', '.join(parts)}"
+        if touched:
+            workspace = self.checkout.workspace
+            declared = inputs.of(self.checkout.pipeline.by_id[job.session], workspace)
+            if counted := inputs.counted(declared, workspace, touched):
+                return f"{counted[0]} was written while it ran"
+        return ""
+
+
+def _refusal(plan: Plan, record: Record, by_job: Mapping[str, Record]) -> str:
+    """Return why a job that has passed is not kept, as far as its record tells."""
+    if record.notified:
+        return "it asked for other sessions (session.notify)"
+    for name in plan.by_id[record.job].requires:
+        if name in by_job and by_job[name].verdict not in (Verdict.PASSED, Verdict.CACHED):
+            return f"{name}, which it requires, was {by_job[name].verdict.value}"
+    shims = [command.argv[0] for command in record.commands if f"{os.sep}shims{os.sep}" in command.argv[0]]
+    return f"what {shims[0]} runs can't be told" if shims else ""
+
+
+def _fingerprints(again: Checkout, plan: Plan, jobs: Iterable[str]) -> dict[str, Fingerprint]:
+    """Return the fingerprints of some jobs as they are now."""
+    wanted: dict[str, None] = {}
+    frontier = list(jobs)
+    while frontier:
+        name = frontier.pop()
+        if name not in wanted and name in plan.by_id:
+            wanted[name] = None
+            frontier += plan.by_id[name].requires
+    try:
+        there = [plan.by_id[name] for name in wanted if plan.by_id[name].session in again.pipeline.by_id]
+    except IsonoxError:  # the noxfile is being edited
+        return {}
+    return again.fingerprints(msgspec.structs.replace(plan, jobs=tuple(there)))
+
+
+def _touched(checkout: Checkout, tree: Tree, since: float) -> list[str]:
+    """Return the files that were written since, even if they are now what they were before."""
+    found = []
+    for path in tree.files:
+        try:
+            changed = os.lstat(f"{checkout.root}/{path}").st_ctime
+        except OSError:
+            changed = since
+        if changed >= since:
+            found.append(path)
+    return found
+
+
+def _on_github() -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true"

@@ -1,0 +1,78 @@
+"""Run the jobs of a plan whose results are not known."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from isonox.errors import StateError
+from isonox.planning.build import planned_job
+from isonox.planning.estimates import Estimates
+from isonox.report.console import Board, Lines
+from isonox.run.executor import NoxExecutor
+from isonox.run.loop import Loop
+from isonox.sessions.environment import given_cores
+from isonox.sessions.run_directory import End
+from isonox.system import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from isonox.model.events import RunEnded
+    from isonox.model.plan import Plan
+    from isonox.model.record import Record
+    from isonox.sessions.run_directory import RunDirectory
+    from isonox.verbs.checkout import Checkout
+
+
+def run(  # noqa: PLR0913 - what to run, and how
+    checkout: Checkout,
+    plan: Plan,
+    directory: RunDirectory,
+    hits: Mapping[str, Record],
+    *,
+    jobs: int | None,
+    fail_fast: bool,
+    live: bool,
+) -> RunEnded:
+    """Run a plan to its end.
+
+    Args:
+        checkout: Where.
+        plan: What to run.
+        directory: The run's folder.
+        hits: Records of the jobs whose results are known.
+        jobs: How many cores to use; all by default.
+        fail_fast: Whether the first red job stops the run.
+        live: Whether a terminal may get a live board.
+    """
+    slots = jobs or given_cores(os.environ)
+    executor = NoxExecutor(
+        checkout.root, plan.noxfile, directory, os.environ, commit=plan.commit, dirty=plan.dirty, slots=slots
+    )
+    with contextlib.ExitStack() as stack:
+        stack.callback(executor.close)
+        stderr = terminal.stderr()
+        board = live and stderr.is_terminal and not terminal.in_ci()
+        console = stack.enter_context(Board(stderr)) if board else Lines(stderr)
+        loop = Loop(
+            plan=plan,
+            directory=directory,
+            executor=executor,
+            slots=slots,
+            fail_fast=fail_fast,
+            hits=hits,
+            joining=lambda name, reasons, arguments: planned_job(
+                checkout.pipeline,
+                name,
+                reasons,
+                posargs=arguments,
+                estimates=Estimates(checkout.pipeline, checkout.durations),
+            ),
+            subscribers=(console,),
+        )
+        ended = loop.run()
+    with contextlib.suppress(StateError):  # only forecasts are compared with it
+        directory.write_end(End(slots=slots, seconds=round(ended.seconds, 3)))
+    return ended
