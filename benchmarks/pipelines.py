@@ -84,14 +84,14 @@ class Way:
     Attributes:
         bounds: The lower bound of each run, where it left records of jobs that ran.
         jobs: How many records the last run left.
-        ran: How many of these jobs were not taken from the cache.
+        ran: The jobs of the last run that were not taken from the cache.
     """
 
     seconds: list[float] = field(default_factory=list)
     cpu_seconds: list[float] = field(default_factory=list)
     bounds: list[float] = field(default_factory=list)
     jobs: int = 0
-    ran: int = 0
+    ran: list[str] = field(default_factory=list)
 
 
 class Pipeline:
@@ -129,7 +129,7 @@ class Pipeline:
         way = self.ways.setdefault(name, Way())
         way.seconds.append(sample.seconds)
         way.cpu_seconds.append(sample.cpu_seconds)
-        way.jobs, way.ran = len(jobs), sum(job.verdict in _RAN for job in jobs)
+        way.jobs, way.ran = len(jobs), [job.id for job in jobs if job.verdict in _RAN]
         if jobs and bound:
             way.bounds.append(run_records.lower_bound(jobs, CORES))
         return jobs
@@ -160,9 +160,9 @@ def all_ran(jobs: Iterable[Job]) -> str:
 
 
 def only_uncacheable_ran(jobs: Sequence[Job]) -> str:
-    """Say which jobs ran that could have come from the cache."""
+    """Say which jobs ran that could have come from the cache, or that none came from there."""
     ran = [job.id for job in jobs if job.verdict != "cached" and job.cacheable]
-    return _named("ran again", ran) if jobs else "left no record"
+    return _named("ran again", ran) or ("" if any(job.verdict == "cached" for job in jobs) else "nothing was cached")
 
 
 def some_ran(jobs: Sequence[Job]) -> str:

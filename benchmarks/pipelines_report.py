@@ -48,7 +48,7 @@ def _table(ways: Mapping[str, Any]) -> str:
             duration(statistics.median(way["seconds"])),
             span(way["seconds"]),
             str(way["jobs"] or "-"),
-            str(way["ran"] if way["jobs"] else "-"),
+            str(len(way["ran"])) if way["jobs"] else "-",
             duration(statistics.median(way["cpu_seconds"])),
             duration(statistics.median(way["bounds"])) if way["bounds"] else "-",
             factor(over_bound(way)),

@@ -10,7 +10,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
 from isonox.errors import UsageError
@@ -18,10 +17,13 @@ from isonox.model.plan import PlannedJob
 from isonox.model.verdict import Verdict
 from isonox.run.executor import START_VARIABLE, NoxExecutor
 from isonox.sessions.run_directory import RunDirectory
+from isonox.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    import psutil
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every job is spawned")
 
@@ -115,8 +117,7 @@ def runs(folder: Path, noxfile: str, **environment: str) -> Iterator[Runs]:
 
 def below() -> list[psutil.Process]:
     """Return everything that this process has started and that lives."""
-    found = psutil.Process().children(recursive=True)
-    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+    return processes.descendants(os.getpid())
 
 
 def forkserver() -> psutil.Process:
@@ -212,12 +213,16 @@ import nox
 @nox.session(python=False)
 @nox.parametrize("n", [1, 2, 3])
 def sleeps(session, n):
-    session.run("sh", "-c", "echo up; sleep ${0} & sleep ${0}", session.posargs[0], external=True)
+    session.run("sh", "-c", "sleep ${0} & sleep ${0}", session.posargs[0], external=True)
 """
+
+    def sleeping() -> int:
+        return sum(process.name() == "sleep" for process in below())
+
     first, second, third = (f"sleeps(n={n})" for n in (1, 2, 3))
     with runs(tmp_path, noxfile) as made:
         made.start(first, second, third, posargs=("600",))
-        wait_until(lambda: all("up" in made.log(job) for job in (first, second, third)))
+        wait_until(lambda: sleeping() == 6)
 
         made.executor.interrupt(first)
         made.executor.kill(second)
@@ -227,7 +232,7 @@ def sleeps(session, n):
         assert record is not None
         assert (Verdict.CANCELLED, "session") == (record.verdict, record.written_by)
         assert third not in made.ended
-        assert 2 == sum(process.name() == "sleep" for process in below())
+        assert 2 == sleeping()
         made.executor.interrupt("unknown")
         made.executor.kill(first)  # it is gone
         made.executor.kill(third)

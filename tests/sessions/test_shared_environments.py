@@ -396,6 +396,54 @@ def test_those_of_different_pythons_are_made_at_once(held: tuple[Repository, Hel
     assert 2 == len(environments(made))
 
 
+MEETING = """
+import os, pathlib, time
+import isonox
+
+@isonox.session(python="3.11")
+def meet(session):
+    session.install_group("bare")
+    if session.posargs:
+        session.create_tmp()
+    pathlib.Path(f"here-{os.getpid()}").touch()
+    deadline = time.monotonic() + 60
+    while len(list(pathlib.Path().glob("here-*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    session.log(f"{len(list(pathlib.Path().glob('here-*')))} are here")
+"""
+
+
+def test_two_runs_of_a_session_do_not_wait_for_each_other(held: tuple[Repository, Held]) -> None:
+    """Each has the shared environment, and writes nothing elsewhere."""
+    made, control = held
+    made.write({"noxfile.py": MEETING})
+    control.let_go()
+    both = [control.start(), control.start()]
+
+    outputs = [process.communicate(timeout=120)[0] for process in both]
+
+    assert [True, True] == ["2 are here" in output for output in outputs], outputs
+
+
+def test_two_runs_of_a_session_with_temporary_files_do(held: tuple[Repository, Held]) -> None:
+    """They would have the same folder for them."""
+    made, control = held
+    made.write({"noxfile.py": MEETING})
+    control.let_go()
+    first = control.start("--", "tmp")
+    while not list(made.path.glob("here-*")):
+        time.sleep(0.05)
+    second = control.start("--", "tmp")
+    assert second.stdout is not None
+    said = next(line for line in second.stdout if "Waiting" in line)
+    (made.path / "here-test").touch()
+
+    outputs = first.communicate(timeout=120)[0], second.communicate(timeout=120)[0]
+
+    assert "another run is using the environment of meet" in said
+    assert (0, 0) == (first.returncode, second.returncode), outputs
+
+
 # --- the package index
 
 

@@ -12,10 +12,19 @@ from isonox.sessions.loader import load
 if TYPE_CHECKING:
     from tests.conftest import MakeRepository, NoxRun
 
+TEST = '''"""Tests."""
+
+import shop
+
+
+def test_price() -> None:
+    """It is one."""
+    assert shop.price() == 1
+'''
 CODE = {
     "src/shop/__init__.py": '"""A shop."""\n\n\ndef price() -> int:\n    """Return it."""\n    return 1\n',
     "src/shop/orders.py": '"""Orders."""\n',
-    "tests/test_shop.py": '"""Tests."""\n\nimport shop\n\n\ndef test_price() -> None:\n    """It is one."""\n    assert shop.price() == 1\n',
+    "tests/test_shop.py": TEST,
     "conftest.py": '"""Nothing."""\n',
     ".env": "SECRET=1\n",
     "build.log": "left by somebody\n",
@@ -70,9 +79,7 @@ def test_tests_of_packages(repository: MakeRepository) -> None:
         "core/.env": "",
         ".gitignore": ".env\n",
     }
-    settings = (
-        '[tool.pytest.ini_options]\naddopts = ["-ra"]\n\n[tool.coverage.run]\nbranch = true\n'
-    )
+    settings = '[tool.pytest.ini_options]\naddopts = ["-ra"]\n\n[tool.coverage.run]\nbranch = true\n'
 
     assert_covered(repository(files, base="pair", settings=settings).run_nox())
 

@@ -38,8 +38,8 @@ NOXFILE = textwrap.dedent(
         text = "".join(f"{path.relative_to(session.root)}: {path.read_text()}" for path in files)
         text += (session.root / "rules.txt").read_text()
         (session.artifacts / "seen.txt").write_text(text)
-        session.run("python", "-S", "-c", "import sys; sys.exit(any(mark in sys.argv[1] for mark in sys.argv[2:]))", text,
-                    *MARKS, *session.posargs, external=True)
+        code = "import sys; sys.exit(any(mark in sys.argv[1] for mark in sys.argv[2:]))"
+        session.run("python", "-S", "-c", code, text, *MARKS, *session.posargs, external=True)
 
 
     FOLDERS = {"money": ["money"], "shop": ["money", "shop"]}
@@ -254,7 +254,8 @@ def test_a_store_that_can_not_be_used_is_said_and_the_run_goes_on(repo: Reposito
 
 def test_a_file_that_changes_during_the_run_is_not_taken_for_what_was_tested(repo: Repository) -> None:
     """The result is that of neither state; it is not kept, and the run says so."""
-    writes = "session.run('python', '-S', '-c', \"open('libs/shop/shop.txt', 'a').write('more')\", external=True)\n    text ="
+    code = "open('libs/shop/shop.txt', 'a').write('more')"
+    writes = f"session.run('python', '-S', '-c', {code!r}, external=True)\n    text ="
     repo.write({"noxfile.py": NOXFILE.replace("text =", writes, 1)})
 
     first = ci(repo.path, "--only", "check(shop)")
@@ -289,6 +290,28 @@ def test_what_is_never_kept_and_why(repo: Repository, arguments: str, reason: st
     assert jobs["after"]["fingerprint"] is None
     assert reason in jobs["after"]["uncached"]
     assert jobs["check"]["fingerprint"]
+
+
+def explained(root: Path, job: str) -> str:
+    """Return what `isonox plan --explain` says of a job's result."""
+    command = [sys.executable, "-m", "isonox", "plan", "--explain", job]
+    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    return (
+        next(line for line in done.stdout.splitlines() if line.strip().startswith("result:")).split(":", 1)[1].strip()
+    )
+
+
+def test_a_miss_is_explained_by_what_differs(repo: Repository) -> None:
+    """And a hit by the run that it comes from."""
+    assert explained(repo.path, "after") == "not cached: no run of it has passed, and was kept"
+    run = ci(repo.path).document["run"]
+    assert explained(repo.path, "check(shop)") == f"cached: from run {run}"
+
+    (repo.path / "libs/money/coin.txt").write_text("other\n")
+
+    assert explained(repo.path, "check(money)") == f"not cached: changed since run {run}: package, dependencies"
+    assert explained(repo.path, "check(shop)") == f"not cached: changed since run {run}: dependencies"
+    assert explained(repo.path, "after") == f"not cached: changed since run {run}: required sessions"
 
 
 def test_a_laptops_verdicts_mean_nothing_to_github(repo: Repository) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+import tomllib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import uv
 from packaging.markers import Marker
 
 from isonox.errors import LockError, UsageError
+from isonox.workspace import lockfile
 from isonox.workspace.lock import Lock, Pinned, SourceKind, environment_for
 
 if TYPE_CHECKING:
@@ -328,3 +331,11 @@ def test_sources_told_apart_at_the_same_version(tmp_path: Path) -> None:
     _, pin = Lock.load(tmp_path / "uv.lock").requirements(include_project=True)
 
     assert pin.hashes == ("gpu",)
+
+
+@pytest.mark.parametrize("name", ["pair", "tools", "uv-conflicts", "uv-forks", "uv-sources", "uv-virtual-root"])
+def test_what_is_passed_over_in_reading_changes_nothing(copied: Copied, name: str) -> None:
+    """Half of a lock is addresses, sizes and times of files."""
+    path = copied(name) / "uv.lock"
+
+    assert msgspec.convert(tomllib.loads(path.read_text()), lockfile.LockDocument) == lockfile.read(path)

@@ -27,12 +27,12 @@ CREATE TABLE IF NOT EXISTS durations (
     job TEXT NOT NULL, run TEXT NOT NULL, verdict TEXT NOT NULL, seconds REAL NOT NULL,
     PRIMARY KEY (job, run)
 );
+CREATE TABLE IF NOT EXISTS estimates (job TEXT PRIMARY KEY, seconds REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS set_ups (run TEXT PRIMARY KEY, seconds REAL NOT NULL);
 """
 _FORGET = """
-DELETE FROM durations WHERE rowid IN (
-    SELECT id FROM (SELECT rowid AS id, row_number() OVER (PARTITION BY job ORDER BY run DESC) AS age FROM durations)
-    WHERE age > ?
+DELETE FROM durations WHERE job = ?1 AND run NOT IN (
+    SELECT run FROM durations WHERE job = ?1 ORDER BY run DESC LIMIT ?2
 )"""
 
 
@@ -56,7 +56,9 @@ class History:
         rows = [(record.job, record.run, record.verdict.value, record.seconds) for record in records]
         with self._open() as database:
             database.executemany("INSERT OR REPLACE INTO durations VALUES (?, ?, ?, ?)", rows)
-            database.execute(_FORGET, (KEPT,))
+            database.executemany(_FORGET, [(job, KEPT) for job, *_ in rows])
+            estimates = [(job, seconds) for job, *_ in rows if (seconds := _median(database, job)) is not None]
+            database.executemany("INSERT OR REPLACE INTO estimates VALUES (?, ?)", estimates)
 
     def add_set_up(self, run: str, seconds: float) -> None:
         """Remember how long the jobs of a run on GitHub took before their first session."""
@@ -72,16 +74,7 @@ class History:
     def durations(self) -> dict[str, float]:
         """Return the median seconds of each job's last green runs."""
         with self._open() as database:
-            rows = database.execute(
-                "SELECT job, seconds FROM durations WHERE verdict = ? ORDER BY run DESC",
-                (Verdict.PASSED.value,),
-            ).fetchall()
-        seen: dict[str, list[float]] = {}
-        for job, seconds in rows:
-            times = seen.setdefault(job, [])
-            if len(times) < WINDOW:
-                times.append(seconds)
-        return {job: statistics.median(times) for job, times in seen.items()}
+            return dict(database.execute("SELECT job, seconds FROM estimates").fetchall())
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -113,3 +106,11 @@ class History:
             database.close()
             raise
         return database
+
+
+def _median(database: sqlite3.Connection, job: str) -> float | None:
+    rows = database.execute(
+        "SELECT seconds FROM durations WHERE job = ? AND verdict = ? ORDER BY run DESC LIMIT ?",
+        (job, Verdict.PASSED.value, WINDOW),
+    ).fetchall()
+    return statistics.median(seconds for (seconds,) in rows) if rows else None

@@ -119,6 +119,13 @@ class Difference:
         return {name: cause for name, cause in found.items() if name in self.workspace.by_name}
 
     @cached_property
+    def gone(self) -> str:
+        """A file that says that a package is not there any more, or is elsewhere; empty if there is none."""
+        if self.workspace is self.before:
+            return ""
+        return _first(self._manifest(package) for package in _only(self.before, self.workspace))
+
+    @cached_property
     def _owned(self) -> dict[str, list[str]]:
         """The files that differ, or that were another package's, by the package that they belong to then or now."""
         if self.workspace is self.before:
@@ -126,7 +133,7 @@ class Difference:
         found = inputs.owners(self.workspace, (path for path in self.paths if path not in self.removed))
         for name, paths in inputs.owners(self.before, (path for path in self.paths if path not in self.added)).items():
             found.setdefault(name, []).extend(paths)
-        for package in _one_sided(self.workspace, self.before):
+        for package in (*_only(self.workspace, self.before), *_only(self.before, self.workspace)):
             inside = "" if package.path == "." else f"{package.path}/"
             kept = [path for path in self.files if path.startswith(inside) and path not in self.added]
             now, then = (inputs.owners(workspace, kept) for workspace in (self.workspace, self.before))
@@ -138,7 +145,7 @@ class Difference:
     def _add_rewired(self, found: dict[str, Cause]) -> None:
         """Add the packages that depend on others than before."""
         now, then = self.workspace.dependencies, self.before.dependencies
-        everywhere = _has_cycle(now) != _has_cycle(then)  # then fingerprints are put together in another way
+        everywhere = has_cycle(now) != has_cycle(then)  # then fingerprints are put together in another way
         for package in self.workspace.packages:
             name = package.name
             if name not in then or {*now[name]} != {*then[name]} or (everywhere and now[name]):
@@ -185,11 +192,19 @@ def affected(pipeline: Pipeline, difference: Difference) -> dict[str, Cause]:
         elif cause := _cause(session, difference, patterns):
             found[session.id] = cause
     if any(session.requires for session in pipeline.sessions):
-        for name in topological({session.id: session.requires for session in pipeline.sessions}):
-            for needed in pipeline.by_id[name].requires:
-                if name not in found and needed in found:
-                    found[name] = found[needed].passed_on(needed)
+        _pass_on(pipeline, difference.gone, found)
     return found
+
+
+def _pass_on(pipeline: Pipeline, gone: str, found: dict[str, Cause]) -> None:
+    """Add the sessions that require one that is affected, or that may have required one of a package that is gone."""
+    for name in topological({session.id: session.requires for session in pipeline.sessions}):
+        required = pipeline.by_id[name].requires
+        for needed in required:
+            if name not in found and needed in found:
+                found[name] = found[needed].passed_on(needed)
+        if gone and required and name not in found:
+            found[name] = Cause(gone)
 
 
 def _cause(session: Session, difference: Difference, patterns: dict[Inputs, Cause | None]) -> Cause | None:
@@ -228,13 +243,14 @@ def _first(found: Iterable[str]) -> str:
     return next(iter(found), "")
 
 
-def _one_sided(now: Workspace, then: Workspace) -> list[Package]:
-    """Return the packages whose place, name or nature is not the same in both."""
-    places = [{(one.name, one.path, one.installable): one for one in workspace.packages} for workspace in (now, then)]
-    return [package for ours, others in (places, places[::-1]) for key, package in ours.items() if key not in others]
+def _only(ours: Workspace, others: Workspace) -> list[Package]:
+    """Return the packages whose name, place or nature is not so among the others."""
+    known = {(one.name, one.path, one.installable) for one in others.packages}
+    return [one for one in ours.packages if (one.name, one.path, one.installable) not in known]
 
 
-def _has_cycle(dependencies: Mapping[str, tuple[str, ...]]) -> bool:
+def has_cycle(dependencies: Mapping[str, tuple[str, ...]]) -> bool:
+    """Return whether packages depend on each other in a circle."""
     try:
         TopologicalSorter(dependencies).prepare()
     except CycleError:

@@ -9,6 +9,8 @@ from isonox.report import wording
 from isonox.system import clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from isonox.cache.pruning import Pruned, Usage
 
 _STEP = 1024
@@ -33,6 +35,11 @@ def show_pruned(pruned: Pruned) -> str:
     """Return what was removed."""
     files = wording.count(pruned.blobs, "file")
     return f"removed {wording.count(pruned.entries, 'result')} and {files}: {size(pruned.bytes)}"
+
+
+def show_problems(problems: Iterable[str]) -> str:
+    """Return what was damaged."""
+    return "\n".join(map(wording.one_line, problems)) or "nothing is damaged"
 
 
 def size(number: int) -> str:

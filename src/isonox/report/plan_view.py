@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.console import Console
 
 from isonox.errors import UsageError, did_you_mean
@@ -12,7 +13,7 @@ from isonox.planning.graph import critical_path, lower_bound
 from isonox.report import forecast, wording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from isonox.model.pipeline import Facts, Pipeline, Session
     from isonox.model.plan import Plan, PlannedJob
@@ -32,31 +33,37 @@ _ORIGINS = {
 _WIDTH = 100_000
 
 
-def show_plan(plan: Plan, slots: int) -> str:
+def show_plan(plan: Plan, slots: int, known: Collection[str] = ()) -> str:
     """Return the plan as a table, and how long it should take.
 
     Args:
         plan: What would run.
         slots: How many cores the jobs would share.
+        known: Jobs whose results are known from earlier runs.
     """
+    jobs = tuple(
+        msgspec.structs.replace(job, estimate_seconds=0.0, weight=1, exclusive=False) if job.id in known else job
+        for job in plan.jobs
+    )
     cells = [
         (
             job.id,
             wording.some(job.requires, _NAMES),
             _cores(job),
-            _estimate(job),
+            "none: cached" if job.id in known else _estimate(job),
             wording.some([*map(str, job.reasons)], _NAMES),
         )
         for job in plan.jobs
     ]
-    seconds = {job.id: job.estimate_seconds for job in plan.jobs}
-    path = critical_path(plan.jobs, seconds)
-    guessed = sum(job.estimate_from != "history" for job in plan.jobs)
+    seconds = {job.id: job.estimate_seconds for job in jobs}
+    path = [job for job in critical_path(jobs, seconds) if job not in known]
+    guessed = sum(job.estimate_from != "history" and job.id not in known for job in plan.jobs)
     caveat = f" ({wording.count(guessed, 'job')} never timed)" if guessed else ""
-    expected = wording.span(forecast.rest(plan.jobs, slots, {}))
-    least = wording.span(lower_bound(plan.jobs, seconds, slots))
+    expected = wording.span(forecast.rest(jobs, slots, {}))
+    least = wording.span(lower_bound(jobs, seconds, slots))
+    number = f"{wording.count(len(plan.jobs), 'job')}{f', {len(known)} cached' if known else ''}"
     totals = [
-        f"{wording.count(len(plan.jobs), 'job')}: {wording.span(sum(seconds.values()))} one after the other{caveat}",
+        f"{number}: {wording.span(sum(seconds.values()))} one after the other{caveat}",
         f"critical path: {wording.span(sum(seconds[job] for job in path))}: {' -> '.join(path) or 'none'}",
         f"about {expected} on {wording.count(slots, 'core')}; no schedule beats {least}",
     ]
@@ -92,13 +99,14 @@ def show_workspace(workspace: Workspace) -> str:
     return page(("package", "path", "python", "depends on"), cells, [totals], workspace.notes)
 
 
-def explain(plan: Plan, pipeline: Pipeline, job: str) -> str:
+def explain(plan: Plan, pipeline: Pipeline, job: str, result: Callable[[PlannedJob], str] = lambda _job: "") -> str:
     """Return why a job is in the plan or not, who needs it, how long it takes, and the facts that it runs under.
 
     Args:
         plan: What would run.
         pipeline: All sessions.
         job: A job of the plan, or any name that means exactly one session.
+        result: Says whether the result of a planned job is known, or why not.
 
     Raises:
         UsageError: The name means no session, or several.
@@ -106,7 +114,8 @@ def explain(plan: Plan, pipeline: Pipeline, job: str) -> str:
     planned = plan.by_id.get(job)
     session = pipeline.by_id[planned.session] if planned else _session(pipeline, job)
     planned = planned or plan.by_id.get(session.id)
-    facts = {**(_planned(plan, planned) if planned else _not_planned(plan, session)), **_facts(session)}
+    known = {"result": result(planned)} if planned else {}
+    facts = {**(_planned(plan, planned) if planned else _not_planned(plan, session)), **known, **_facts(session)}
     said = [f"  {name + ':':<17} {wording.one_line(text)}" for name, text in facts.items() if text]
     return "\n".join([wording.one_line(planned.id if planned else session.id), *said, ""])
 

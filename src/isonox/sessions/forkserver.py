@@ -55,6 +55,7 @@ def main() -> None:
     processes.become_subreaper()
     _end_with(os.getppid())
     hook.install()
+    project.take_over(Path(os.environ[messages.RUN_VARIABLE]) / messages.DECLARED, project.root())
     server = _Server(socket.socket(fileno=connection), lifeline)
     code: object = 1
     try:

@@ -15,6 +15,9 @@ RUN_VARIABLE = "ISONOX_RUN_DIRECTORY"
 #: What the plan says about the one job of a process, as JSON: set by `isonox ci` for its children.
 PLANNED_VARIABLE = "ISONOX_PLANNED"
 
+#: In the run's folder: what is declared, so that the processes of jobs need not read it again.
+DECLARED = "declared"
+
 #: Set by the parent: a pipe's reading end, closed by the kernel when the parent dies.
 LIFELINE_VARIABLE = "ISONOX_LIFELINE"
 

@@ -6,15 +6,44 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isonox.errors import ConfigurationError, did_you_mean
-from isonox.workspace import config as workspace_config
-from isonox.workspace import packages as workspace_packages
+import msgspec
+
+from isonox.errors import ConfigurationError, StateError, did_you_mean
+from isonox.model.config import Config
+from isonox.model.workspace import Workspace
+from isonox.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from isonox.model.config import Config
-    from isonox.model.workspace import Package, Workspace
+    from isonox.model.workspace import Package
+
+
+class Declared(msgspec.Struct, frozen=True, array_like=True):
+    """What a run has read already, for the processes of its jobs."""
+
+    config: Config
+    workspace: Workspace
+
+
+_taken_over: dict[Path, Declared] = {}
+
+
+def hand_over(path: Path, declared: Declared) -> None:
+    """Write what is declared to a file, for `take_over`.
+
+    Raises:
+        StateError: It can't be written.
+    """
+    files.write_atomic(path, msgspec.msgpack.encode(declared))
+
+
+def take_over(path: Path, folder: Path) -> None:
+    """Take what is declared in `folder` from a file instead of reading every pyproject.toml again, if there is one."""
+    try:
+        _taken_over[folder] = msgspec.msgpack.decode(files.read_state(path), type=Declared)
+    except (StateError, msgspec.DecodeError):
+        return  # it is read as by a hand-typed nox
 
 
 def root() -> Path:
@@ -25,13 +54,21 @@ def root() -> Path:
 @functools.cache
 def config(folder: Path) -> Config:
     """Return `[tool.isonox]` of the workspace at `folder`."""
-    return workspace_config.load(folder)
+    if folder in _taken_over:
+        return _taken_over[folder].config
+    from isonox.workspace import config as reader  # noqa: PLC0415 - reads TOML, versions, specifiers
+
+    return reader.load(folder)
 
 
 @functools.cache
 def workspace(folder: Path) -> Workspace:
     """Return the packages of the workspace at `folder`."""
-    return workspace_packages.load(folder, config(folder))
+    if folder in _taken_over:
+        return _taken_over[folder].workspace
+    from isonox.workspace import packages as reader  # noqa: PLC0415 - as above
+
+    return reader.load(folder, config(folder))
 
 
 def packages(asked: bool | Sequence[str], *, session: str) -> tuple[Package, ...]:  # noqa: FBT001 - nox's style

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from isonox.sessions.active import ActiveJob
     from isonox.sessions.pool import Held, Made
-    from isonox.system.interpreters import Known
 
 _BACKENDS = {"uv", "virtualenv", "venv"}
 
@@ -33,17 +32,19 @@ class Environment(VirtualEnv):
 
     Args:
         planned: What nox would have made.
-        build: What the interpreter says of itself; without that, nothing is shared.
+        cache: Where is kept what interpreters say of themselves.
         prepare: See `deferred`.
 
     Attributes:
+        program: The interpreter that it is, or will be, made of.
+        build: What that says of itself; without it, nothing is shared.
         shared: The shared environment that is used now.
         changed: Whether the session has installed something itself: from then on it keeps its own environment.
     """
 
     _unmade: str | None = None  # while nox's own __init__ asks
 
-    def __init__(self, planned: VirtualEnv, build: Known | None, prepare: Callable[[], None]) -> None:
+    def __init__(self, planned: VirtualEnv, cache: Path, prepare: Callable[[], None]) -> None:
         super().__init__(
             planned.location_name,
             planned.interpreter,
@@ -52,8 +53,10 @@ class Environment(VirtualEnv):
             venv_backend=planned.venv_backend,
         )
         self._own = self._unmade = planned.location
+        self.program = planned._resolved_interpreter  # noqa: SLF001 - raises if it is missing
+        self._resolved = self.program  # which nox would look for again
         self.prepare = prepare
-        self.build = build
+        self.build = interpreters.known(self.program, cache=cache)
         self.shared: Held | None = None
         self.changed = False
 
@@ -72,11 +75,6 @@ class Environment(VirtualEnv):
     def exists(self) -> bool:
         """Whether it has been made."""
         return self._location != self._unmade
-
-    @property
-    def program(self) -> str:
-        """The interpreter that it is, or will be, made of."""
-        return self._resolved_interpreter
 
     @property
     def pool(self) -> Path:
@@ -171,9 +169,7 @@ def deferred(runner: SessionRunner, job: ActiveJob, prepare: Callable[[], None])
             original()
         planned = runner.venv
         if isinstance(planned, VirtualEnv):
-            program = planned._resolved_interpreter  # noqa: SLF001 - raises if it is missing
-            build = interpreters.known(program, cache=job.run.path.parent.parent / "cache")
-            runner.venv = Environment(planned, build, prepare)
+            runner.venv = Environment(planned, job.run.path.parent.parent / "cache", prepare)
             made.append(runner.venv)
 
     with swapped(runner, "_create_venv", plan):

@@ -10,13 +10,15 @@ from isonox.sessions import project
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import linters, outcome, sources
 from isonox.stages.options import StageOptions, with_inputs
-from isonox.workspace import generated
+from isonox.workspace import generated, lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isonox.sessions.session import Session
 
+#: What the pipeline is made from, beside Python files and pyproject.toml: it says what the workflows must be.
+_LOADED = (lockfile.LOCK, "mkdocs.yml", "mkdocs.yaml", "zensical.toml")
 _DRIFT = re.compile(r"^(?:error: )?(?P<path>\.github/\S+) (?P<message>.+)$", re.MULTILINE)
 
 
@@ -64,7 +66,9 @@ def lint(
         if failed := ", ".join(filter(None, complaints)):
             session.error(f"not clean: {failed}")
 
-    patterns = ("**",) if paths or linters.choose(project.root()) else linters.INPUTS
+    root = project.root()
+    patterns = ("**",) if paths or linters.choose(root) else linters.INPUTS
+    patterns += _LOADED if generated.workflows(root) else ()
     declare_session(name="lint", python=python, tags=["lint"], **with_inputs(options, *patterns))(run_lint)
 
 

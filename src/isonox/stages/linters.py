@@ -188,11 +188,16 @@ def used(root: Path, listed: set[str]) -> list[Linter]:
 def targets(linter: Linter, chosen: Sequence[str], files: Sequence[str]) -> Sequence[str]:
     """Return the paths to give to a linter: those that were chosen, else what means all files of the repository.
 
-    Flake8 does not read .gitignore, so it gets the top-level entries that hold files of the repository.
+    Flake8 does not read .gitignore, so it gets the top-level entries that hold files of the repository. Isort opens
+    every file whose suffix it does not know, ignored ones too, so it gets the files themselves.
     """
     if not linter.takes_paths:
         return ()
-    return chosen or (sorted({path.partition("/")[0] for path in files}) if linter.name == "flake8" else ["."])
+    own = {
+        "flake8": sorted({path.partition("/")[0] for path in files}),
+        "isort": [path for path in files if not path.endswith(".ipynb")],
+    }
+    return chosen or own.get(linter.name) or ["."]
 
 
 def look(session: Session, linter: Linter, paths: Sequence[str]) -> str:

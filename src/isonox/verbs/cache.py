@@ -38,43 +38,50 @@ def cache(
     `verify` reads everything, removes what is damaged, and exits 1 if something was. Why the result of a job can't be
     used again, `isonox plan --explain JOB` says.
     """
-    action = action or "show"
-    if action not in _ACTIONS:
-        raise UsageError(
-            f"unknown action {action!r}{did_you_mean(action, _ACTIONS)}", hint=f"name one of: {', '.join(_ACTIONS)}"
-        )
     given = {"--all": all_, "--max-size": max_size is not None, "--max-age": max_age is not None}
-    asked = [flag for flag, there in given.items() if there]
-    if asked and action != "prune":
-        raise UsageError(f"{' and '.join(asked)} goes with: isonox cache prune")
-    if all_ and len(asked) > 1:
-        raise UsageError(f"{' and '.join(asked)} do not go together")
+    action = _action(action, [flag for flag, there in given.items() if there])
     max_bytes = MAX_BYTES if max_size is None else int(_amount("--max-size", max_size, _SIZES, "500MB"))
     max_age_seconds = MAX_AGE_SECONDS if max_age is None else _amount("--max-age", max_age, _AGES, "7d")
     store = Checkout.here().store
     code = ExitCode.OK
-    match action:
-        case "show":
-            usage = store.usage()
-            document = msgspec.to_builtins(usage) | {"max_bytes": max_bytes, "max_age_seconds": max_age_seconds}
-            text = cache_view.show(usage, max_bytes=max_bytes, max_age_seconds=max_age_seconds)
-        case "verify":
-            problems = store.verify()
-            document = {"problems": problems}
-            text = "\n".join(problems) or "nothing is damaged"
-            code = ExitCode.JOB_FAILED if problems else code
-            store.problems.clear()
-        case _:
-            now = clock.posix()
-            pruned = (
-                store.empty(now) if all_ else store.prune(max_bytes=max_bytes, max_age_seconds=max_age_seconds, now=now)
-            )
-            document = msgspec.to_builtins(pruned)
-            text = cache_view.show_pruned(pruned)
+    if action == "show":
+        usage = store.usage()
+        document = msgspec.to_builtins(usage) | {"max_bytes": max_bytes, "max_age_seconds": max_age_seconds}
+        text = cache_view.show(usage, max_bytes=max_bytes, max_age_seconds=max_age_seconds)
+    elif action == "verify":
+        document = {"problems": store.verify()}
+        text = cache_view.show_problems(store.problems)
+        code = ExitCode.JOB_FAILED if store.problems else ExitCode.OK
+    else:
+        now = clock.posix()
+        if all_:
+            pruned = store.empty(now)
+        else:
+            pruned = store.prune(max_bytes=max_bytes, max_age_seconds=max_age_seconds, now=now)
+        document = msgspec.to_builtins(pruned)
+        text = cache_view.show_pruned(pruned)
     terminal.write_data(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() if json else text)
-    for problem in store.problems:
+    for problem in store.problems if action != "verify" else ():
         sys.stderr.write(f"warning: {problem}\n")
     return code
+
+
+def _action(word: str | None, flags: list[str]) -> str:
+    """Return what to do.
+
+    Raises:
+        UsageError: There is no such action, or it does not take these options.
+    """
+    action = word or "show"
+    if action not in _ACTIONS:
+        raise UsageError(
+            f"unknown action {action!r}{did_you_mean(action, _ACTIONS)}", hint=f"name one of: {', '.join(_ACTIONS)}"
+        )
+    if flags and action != "prune":
+        raise UsageError(f"only `prune` takes {' and '.join(flags)}", hint="isonox cache prune --help")
+    if "--all" in flags and len(flags) > 1:
+        raise UsageError(f"{' and '.join(flags)} do not go together")
+    return action
 
 
 def _amount(flag: str, text: str, units: Mapping[str, int], example: str) -> float:
@@ -83,7 +90,7 @@ def _amount(flag: str, text: str, units: Mapping[str, int], example: str) -> flo
     Raises:
         UsageError: It is none.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower(), re.ASCII)
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)\s*([a-z]*)", text.strip().lower(), re.ASCII)
     if found is None or found[2] not in units:
         raise UsageError(f"{flag}: {text!r} is not understood", hint=f"a number with its unit, such as {example}")
     return float(found[1]) * units[found[2]]

@@ -17,7 +17,7 @@ from isonox.model.plan import Plan, Selection
 from isonox.report import plan_view, wording
 from isonox.sessions.environment import given_cores
 from isonox.system import files, terminal
-from isonox.verbs import remote
+from isonox.verbs import remote, results
 from isonox.verbs.checkout import Checkout
 from isonox.verbs.declaration import Base, Help, Jobs, Json, Only, Packages, Pythons, Tags
 
@@ -67,11 +67,12 @@ def plan(  # noqa: PLR0913 - the options of the verb
     if github:
         _write_matrices(checkout, made)
     elif explain is not None:
-        terminal.write_data(plan_view.explain(made, checkout.pipeline, explain))
+        text = plan_view.explain(made, checkout.pipeline, explain, lambda job: results.explained(checkout, made, job))
+        terminal.write_data(text)
     elif json:
         terminal.write_data(_json(made))
     else:
-        terminal.write_data(plan_view.show_plan(made, jobs or given_cores(os.environ)))
+        terminal.write_data(plan_view.show_plan(made, jobs or given_cores(os.environ), results.known(checkout, made)))
     return ExitCode.OK
 
 

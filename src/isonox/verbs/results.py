@@ -27,6 +27,33 @@ if TYPE_CHECKING:
     from isonox.sessions.run_directory import RunDirectory
 
 
+def known(checkout: Checkout, plan: Plan) -> dict[str, Entry]:
+    """Return the entries of the jobs whose results are known.
+
+    Raises:
+        StateError: The store can't be used.
+    """
+    wanted = [job.fingerprint for job in plan.jobs if job.fingerprint]
+    origins = ("github",) if _on_github() else ("local", "github")
+    found = checkout.store.find(wanted, now=clock.posix(), origins=origins)
+    return {job.id: found[job.fingerprint] for job in plan.jobs if job.fingerprint in found}
+
+
+def explained(checkout: Checkout, plan: Plan, job: PlannedJob) -> str:
+    """Return whether a job would have to run, and which part of its fingerprint differs from that of its last run."""
+    if not job.fingerprint:
+        return f"never cached: {job.uncached}"
+    if entry := known(checkout, plan).get(job.id):
+        return f"cached: from run {entry.record.from_run or entry.run}"
+    last = checkout.store.latest(job.id)
+    if last is None:
+        return "not cached: no run of it has passed, and was kept"
+    parts = explain(last.parts, checkout.fingerprints(plan)[job.id].parts)
+    if not parts:
+        return f"not cached any more: that of run {last.run} has expired, or can't be used here"
+    return f"not cached: changed since run {last.run}: {', '.join(parts)}"
+
+
 @dataclass
 class Results:
     """The results of one run, here and in the store.
@@ -45,24 +72,20 @@ class Results:
 
     def hits(self, directory: RunDirectory) -> dict[str, Record]:
         """Return the record of each job whose result is known; its artifacts are in the run's folder then."""
-        wanted = [job.fingerprint for job in self.plan.jobs if job.fingerprint]
-        store = self.checkout.store
         try:
-            found = store.find(wanted, now=clock.posix(), origins=("github",) if _on_github() else ("local", "github"))
+            found = known(self.checkout, self.plan)
         except StateError as error:
             self.problems.append(str(error))
             return {}
         records = {}
-        for job in self.plan.jobs:
-            if job.fingerprint in found:
-                entry = found[job.fingerprint]
-                try:
-                    if entry.artifacts:
-                        store.restore(entry, directory.artifacts_path(job.id))
-                except StateError as error:
-                    self.problems.append(f"{job.id} runs again: {error}")
-                else:
-                    records[job.id] = self._record(job, entry, directory)
+        for job, entry in found.items():
+            try:
+                if entry.artifacts:
+                    self.checkout.store.restore(entry, directory.artifacts_path(job))
+            except StateError as error:
+                self.problems.append(f"{job} runs again: {error}")
+            else:
+                records[job] = self._record(self.plan.by_id[job], entry, directory)
         return records
 
     def _record(self, job: PlannedJob, entry: Entry, directory: RunDirectory) -> Record:
@@ -101,7 +124,7 @@ class Results:
         try:
             entries = list(self._entries(plan, kept, refused))
             with_folders = [
-                (entry, directory.artifacts_path(entry.job) if entry.record.artifacts else None) for entry in entries
+                (entry, directory.kept_artifacts(entry.job) if entry.record.artifacts else None) for entry in entries
             ]
             self.checkout.store.add_many(with_folders)
             self.checkout.store.prune(now=clock.posix())

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from isonox.errors import StateError
 from isonox.planning.build import planned_job
 from isonox.planning.estimates import Estimates
-from isonox.report.console import Board, Lines
 from isonox.run.executor import NoxExecutor
 from isonox.run.loop import Loop
+from isonox.sessions import project
 from isonox.sessions.environment import given_cores
+from isonox.sessions.messages import DECLARED
 from isonox.sessions.run_directory import End
 from isonox.system import terminal
 
@@ -53,6 +54,10 @@ def run(  # noqa: PLR0913 - what to run, and how
     )
     with contextlib.ExitStack() as stack:
         stack.callback(executor.close)
+        project.hand_over(directory.path / DECLARED, project.Declared(checkout.config, checkout.workspace))
+        executor.prepare()
+        from isonox.report.console import Board, Lines  # noqa: PLC0415 - while the noxfile is being loaded
+
         stderr = terminal.stderr()
         board = live and stderr.is_terminal and not terminal.in_ci()
         console = stack.enter_context(Board(stderr)) if board else Lines(stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ VERSION = 1
 
 #: Kinds of sources on this disk, as `source = { <kind> = <path> }` names them.
 _LOCAL = ("editable", "directory", "virtual", "path")
+
+#: A file of a package: of half of what is written, only the hash is wanted.
+_ARTIFACT = re.compile(r'\{ url = "[^"\n]*", hash = ("[^"\n]*")[^}\n]*\}')
 
 
 class Artifact(msgspec.Struct, frozen=True):
@@ -142,7 +146,7 @@ def read(path: Path) -> LockDocument:
         LockError: It is missing, no TOML, or of a format that isonox does not know.
     """
     try:
-        raw = tomllib.loads(path.read_bytes().decode())
+        raw = tomllib.loads(_ARTIFACT.sub(r"{ hash = \1 }", path.read_bytes().decode()))
     except FileNotFoundError as error:
         raise LockError(f"there is no {path.name} in {path.parent}", hint="write it with: uv lock") from error
     except OSError as error:

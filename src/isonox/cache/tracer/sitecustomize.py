@@ -184,8 +184,9 @@ class Tracer:
             return
         access = flags & (os.O_WRONLY | os.O_RDWR)
         if not access:
-            # os.open(dir_fd=...) is reported as if there were no dir_fd: https://github.com/python/cpython/issues/116429
-            if mode is not None or self._exists(place):
+            # os.open(dir_fd=...) is reported as if there were no dir_fd (https://github.com/python/cpython/issues/116429):
+            # rmtree opens folders like that
+            if mode is not None or os.path.isfile(os.path.join(self.root, place)):
                 self._note("R", place)
         elif flags & os.O_TRUNC or not self._exists(place):
             self._note("W", place)
