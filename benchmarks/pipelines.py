@@ -103,6 +103,7 @@ class Pipeline:
         self.ways: dict[str, Way] = {}
         self.failures: dict[str, str] = {}
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+        self.commit = machine.commit(clone)
 
     def measure(
         self, name: str, argv: Sequence[str], accept: Callable[[list[Job]], str], *, bound: bool = True
@@ -231,7 +232,7 @@ def main() -> int:
                 warm(pipeline, first, options.rounds)
                 cached(pipeline, options.rounds)
         failed = failed or bool(pipeline.failures)
-        facts = {**machine.shape(), "commit": machine.commit(ROOT), "rounds": str(options.rounds)}
+        facts = {**machine.shape(), "commit": pipeline.commit, "rounds": str(options.rounds)}
         ways = {way: asdict(figures) for way, figures in pipeline.ways.items()}
         pipelines_report.write(options.output, name, {"facts": facts, "ways": ways, "failed": pipeline.failures})
     sys.stdout.write(options.output.with_suffix(".md").read_text(encoding="utf-8"))

@@ -81,7 +81,8 @@ def test_every_line_of_a_statement_means_it() -> None:
 )
 def test_what_only_declares_stands_for_itself(statement: str) -> None:
     """However isonox was imported."""
-    head = "import isonox, nox\nfrom isonox import stages\nimport isonox.stages as checks\nfrom isonox.stages import lint as ruff\n"
+    head = "import isonox, nox\nimport isonox.stages as checks\nfrom isonox import stages\n"
+    head += "from isonox.stages import lint as ruff\n"
     line = head.count("\n") + 1
 
     assert split(head.encode()).common == split(f"{head}{statement}".encode()).common

@@ -160,7 +160,7 @@ def test_the_last_module_of_a_folder_is_gone() -> None:
     ("now", "then", "concerned"),
     [
         ((), ("cents",), {"money": "libs/money/pyproject.toml", "shop": "libs/money/pyproject.toml (money)"}),
-        (("cents",), (), {n: "libs/money/pyproject.toml" for n in ("cents", "money")}),
+        (("cents",), (), dict.fromkeys(("cents", "money"), "libs/money/pyproject.toml")),
         (("tools",), (), {"tools": "libs/money/pyproject.toml"}),
     ],
 )

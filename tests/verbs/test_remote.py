@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from isonox.history.store import History
-from isonox.sessions.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import MakeRepository, Repository
@@ -70,7 +69,7 @@ class GitHub:
         self._scratch = scratch
         self._store = scratch / "store"
         self._number = 0
-        #: What happens to the records of the plan on their way.
+        #: What happens to all that was uploaded, before the gate fetches it.
         self.tamper: Callable[[Path], None] = lambda _: None
 
     @property
@@ -97,7 +96,6 @@ class GitHub:
         lines = (scratch / "output").read_text().splitlines()
         entries = {name: json.loads(text)["include"] for name, text in (line.split("=", 1) for line in lines)}
         _keep(plan, variables, parts / "records.plan.0")
-        self.tamper(parts / "records.plan.0")
         for entry in [one for stage in ("build", "tests", "audit") for one in entries.get(stage, ())]:
             checkout = self._job(scratch / entry["artifact"])
             _fetch(checkout, variables, parts)
@@ -106,6 +104,7 @@ class GitHub:
             assert 0 == done.returncode, done.stdout + done.stderr
             _keep(checkout, variables, parts / entry["artifact"])
 
+        self.tamper(parts)
         gate = self._job(scratch / "gate", store=True)
         _fetch(gate, variables, parts)
         stages = ("build", "tests", "audit")
@@ -186,7 +185,7 @@ def test_what_passed_on_the_default_branch_does_not_run_again(hub: tuple[Reposit
 
 def test_pull_requests_save_nothing(hub: tuple[Repository, GitHub]) -> None:
     """Nor do pushes to other branches."""
-    made, github = hub
+    _, github = hub
     runs = [github.run("pull_request", "refs/pull/1/merge"), github.run("push", "refs/heads/topic")]
 
     assert [(ALL, 0)] * 2 == [(one.matrices, one.gate) for one in runs]
@@ -194,14 +193,11 @@ def test_pull_requests_save_nothing(hub: tuple[Repository, GitHub]) -> None:
 
 
 def test_durations_travel_with_the_results(hub: tuple[Repository, GitHub]) -> None:
-    """And the time between jobs, which is their set-up."""
+    """Of all sessions that ran, cached or not."""
     _, github = hub
     github.run()
 
-    history = History(github.store / "history.db")
-
-    assert {"build", "tests", "audit"} == set(history.durations())
-    assert history.set_up() is not None
+    assert {"build", "tests", "audit"} == set(History(github.store / "history.db").durations())
 
 
 def test_a_laptop_never_lets_github_skip(hub: tuple[Repository, GitHub]) -> None:
@@ -216,75 +212,66 @@ def test_a_laptop_never_lets_github_skip(hub: tuple[Repository, GitHub]) -> None
     assert (ALL, 0) == (done.matrices, done.gate)
 
 
-def changed_records(folder: Path, **facts: Any) -> None:
-    """Change the cached records of a plan."""
-    path = folder / "cached.json"
-    document = json.loads(path.read_text())
-    document["records"] = [one | facts for one in document["records"]]
-    path.write_text(json.dumps(document))
+def cached(**facts: Any) -> Callable[[Path], None]:
+    """Change the cached records of the plan."""
 
-
-def forged(names: Iterable[str]) -> Callable[[Path], None]:
-    """Claim that jobs are cached."""
-
-    def tamper(folder: Path) -> None:
-        records = [
-            {"isonox": "1", "run": "x", "from_run": "y", "job": name, "stage": name, "verdict": "cached", "started": "",
-             "commit": json.loads((folder / "plan.json").read_text())["commit"],
-             "fingerprint": next(
-                 one["fingerprint"] for one in json.loads((folder / "plan.json").read_text())["jobs"] if one["id"] == name
-             )}
-            for name in names
-        ]  # fmt: skip
-        (folder / "cached.json").write_text(json.dumps({"version": 1, "records": records}))
+    def tamper(parts: Path) -> None:
+        path = parts / "records.plan.0" / "cached.json"
+        document = json.loads(path.read_text())
+        path.write_text(json.dumps(document | {"records": [one | facts for one in document["records"]]}))
 
     return tamper
 
 
-@pytest.mark.parametrize(
-    ("tamper", "message"),
-    [
-        (shutil.rmtree, "missing build: its workflow job 'build' was skipped"),
-        (
-            lambda folder: changed_records(folder, fingerprint="f" * 64),
-            "missing build: its verdict was cached for other inputs than the gate finds",
-        ),
-        (
-            lambda folder: changed_records(folder, commit="f" * 40),
-            "missing build: the record is of commit fffffff, this run is of ",
-        ),
-        (lambda folder: changed_records(folder, verdict="failed"), "failed build"),
-    ],
-)
-def test_cached_records_that_are_not_right_are_red(
-    hub: tuple[Repository, GitHub], tamper: Callable[[Path], None], message: str
-) -> None:
+#: What can happen to the records of jobs that are cached, and what the gate says then.
+TAMPERED: dict[str, Callable[[Path], None]] = {
+    "missing build: its workflow job 'build' was skipped": lambda parts: shutil.rmtree(parts / "records.plan.0"),
+    "missing build: its verdict was cached for other inputs than the gate finds": cached(fingerprint="f" * 64),
+    "missing build: the record is of commit fffffff, this run is of ": cached(commit="f" * 40),
+    "failed build": cached(verdict="failed"),
+    "there is more than one record of 'build'": lambda parts: shutil.copytree(
+        parts / "records.plan.0", parts / "records.plan.1"
+    ),
+}
+
+
+def test_cached_records_that_are_not_right_are_red(hub: tuple[Repository, GitHub]) -> None:
     """They got lost, or are of something else."""
     _, github = hub
     github.run()
-    github.tamper = tamper
+    for message, tamper in TAMPERED.items():
+        github.tamper = tamper
 
-    done = github.run()
+        done = github.run("pull_request", "refs/pull/1/merge")
 
-    assert (1, {"audit": ["audit"]}) == (done.gate, done.matrices)
-    assert message in done.said
+        assert (1, {"audit": ["audit"]}) == (done.gate, done.matrices)
+        assert message in done.said
 
 
 def test_a_verdict_that_the_store_does_not_have_is_red(hub: tuple[Repository, GitHub]) -> None:
-    """A record that claims to be cached: the gate looks into the store itself."""
+    """A job that claims to be cached: the gate looks into the store itself."""
     _, github = hub
-    github.tamper = forged(["build"])
-    shutil.rmtree(github.store, ignore_errors=True)
 
-    done = github.run("pull_request", "refs/pull/1/merge")
+    def forge(parts: Path) -> None:
+        path = parts / "records.build.0" / "records" / "build.json"
+        plan = json.loads((parts / "records.plan.0" / "plan.json").read_text())
+        (fingerprint,) = (one["fingerprint"] for one in plan["jobs"] if one["id"] == "build")
+        forged = {"verdict": "cached", "from_run": "6", "fingerprint": fingerprint}
+        path.write_text(json.dumps(json.loads(path.read_text()) | forged))
 
-    assert 1 == done.gate
-    assert "there is more than one record of 'build'" in done.said or "is not in the store" in done.said
+    github.tamper = forge
+    done = github.run()
+
+    assert (1, ALL) == (done.gate, done.matrices)
+    assert "missing build: its cached verdict is not in the store\n" in done.said
+    github.tamper = lambda _: None
+    assert ALL == github.run().matrices  # nothing was kept: tests require it
 
 
 def test_only_what_a_change_affects_runs(repository: MakeRepository, tmp_path: Path) -> None:
     """The ids of the workflow's jobs are those of the whole plan; nothing affected is green, too."""
-    made = repository(FILES, settings="[tool.isonox]\naffected = true\n")
+    noxfile = NOXFILE.replace(", cache=False", "")  # what is not cached is always affected
+    made = repository({**FILES, "noxfile.py": noxfile}, settings="[tool.isonox]\naffected = true\n")
     github = GitHub(made, tmp_path / "hub")
     base = made.git("rev-parse", "HEAD").strip()
     nothing = github.run("pull_request", "refs/pull/1/merge", base)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import hashlib
 import tomllib
-from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ class Discovered(msgspec.Struct, frozen=True, array_like=True):
     programs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """What decides the results of jobs beside the tree.
 
@@ -117,6 +118,12 @@ class Fingerprints:
         self._programs: dict[str, str] = {}
         self._environments: dict[tuple[tuple[str, str], ...], str] = {}
         self._documents: dict[str, Any] = {}
+
+    def knowing(self, discovered: Mapping[str, Discovered]) -> Fingerprints:
+        """Return the same with what other runs have told."""
+        made = copy.copy(self)
+        made._around = dataclasses.replace(self._around, discovered=discovered)  # noqa: SLF001 - it is one of us
+        return made
 
     def of(self, plan: Plan) -> dict[str, Fingerprint]:
         """Return the fingerprint of each job of a plan; that of a job holds those of the jobs that it requires."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
+import functools
 import os
+import re
 import time
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from isonox.model.record import Environment
 from isonox.system import processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from isonox.model.pipeline import Facts
 
@@ -74,21 +76,19 @@ def declared(outer: Mapping[str, str], facts: Facts, *, cores: int, extra: Itera
         cores: How many cores the session has.
         extra: More names that may pass, from `[tool.isonox] pass-env`.
     """
-    patterns = (*ALLOWED, *extra, *facts.secrets)
-    unset = {name for name in facts.secrets if not outer.get(name)}  # a workflow sets what is no secret to ""
-    passed = {name: outer[name] for name in _allowed(outer, patterns) if name not in unset}
-    return {**passed, **FIXED, **dict.fromkeys(CORES, str(cores)), **facts.env}
+    passed = {name: outer[name] for name in _allowed(outer, (*ALLOWED, *extra)) if name not in facts.secrets}
+    secrets = {name: outer[name] for name in facts.secrets if outer.get(name)}  # a workflow sets what is none to ""
+    return {**passed, **secrets, **FIXED, **dict.fromkeys(CORES, str(cores)), **facts.env}
 
 
 def describe(outer: Mapping[str, str], facts: Facts, *, cores: int, extra: Iterable[str] = ()) -> Environment:
     """Return what the record says about the environment: no value of a passed variable or secret."""
     if facts.environment == "inherited":
         return Environment(policy="inherited")
-    patterns = (*ALLOWED, *extra)
     return Environment(
         policy="declared",
         values={**FIXED, **facts.env},
-        passed=tuple(sorted(_allowed(outer, patterns))),
+        passed=tuple(sorted(_allowed(outer, (*ALLOWED, *extra)))),
         secrets=tuple(sorted(name for name in facts.secrets if outer.get(name))),
         cores=cores,
     )
@@ -98,23 +98,29 @@ def describe(outer: Mapping[str, str], facts: Facts, *, cores: int, extra: Itera
 def replaced(values: Mapping[str, str]) -> Iterator[None]:
     """Make `values` the whole environment of this process, and put the old one back afterwards."""
     before = dict(os.environ)
-    _set(values)
+    _change(before, values)
     try:
         yield
     finally:
-        _set(before)
+        _change(dict(os.environ), before)
 
 
-def _set(values: Mapping[str, str]) -> None:
-    for name in set(os.environ) - set(values):
+def _change(now: Mapping[str, str], values: Mapping[str, str]) -> None:
+    for name in now.keys() - values.keys():
         del os.environ[name]
-    os.environ.update({name: value for name, value in values.items() if os.environ.get(name) != value})
+    os.environ.update(values.items() - now.items())
     if hasattr(time, "tzset"):
         time.tzset()
 
 
-def _allowed(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    """Return those names that match a pattern; most patterns are plain names."""
-    exact = set(patterns)
-    others = [pattern for pattern in exact if not _MAGIC.isdisjoint(pattern)]
-    return [name for name in names if name in exact or any(fnmatchcase(name, pattern) for pattern in others)]
+def _allowed(names: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
+    """Return those names that match a pattern."""
+    exact, match = _sorted_out(patterns)
+    return [name for name in names if name in exact or match(name)]
+
+
+@functools.cache
+def _sorted_out(patterns: tuple[str, ...]) -> tuple[frozenset[str], Callable[[str], object]]:
+    """Return the patterns, most of which are plain names, and what matches a name with one of the others."""
+    others = (pattern for pattern in patterns if not _MAGIC.isdisjoint(pattern))
+    return frozenset(patterns), re.compile("|".join(map(fnmatch.translate, others)) or "(?!)").match

@@ -26,7 +26,9 @@ import nox.tasks
 import nox.virtualenv
 from nox._cli import nox_main
 
-from isonox.model.pipeline import PLAIN
+from isonox.model import inputs
+from isonox.model.pipeline import PLAIN, Session
+from isonox.model.workspace import Workspace
 from isonox.sessions import child, environment, hook, messages, project, recording
 from isonox.sessions.messages import Ended, Ready, Refused, Start, Stop
 from isonox.sessions.run_directory import RunDirectory
@@ -228,12 +230,13 @@ def _find_out(runners: Iterable[SessionRunner]) -> None:
     platform.uname()
     platform.python_implementation()
     nox.virtualenv.find_uv()
-    environment.declared(os.environ, PLAIN, cores=1)
-    for runner in runners:
-        package = recording.package_of(runner)
-        if package and runner.envdir:
-            project.workspace(project.root()).closure(package)
-            break
+    config = project.config(project.root())
+    environment.declared(os.environ, PLAIN, cores=1, extra=config.pass_env)
+    for runner in {runner.name: runner for runner in runners if runner.envdir}.values():  # one of each stage
+        package, facts = recording.package_of(runner), recording.facts_of(runner)
+        workspace = project.workspace(project.root()) if package else Workspace()
+        session = Session(id=runner.name, stage=runner.name, package=package, facts=facts)
+        inputs.counted(inputs.of(session, workspace), workspace, ())
 
 
 def _dead_child() -> tuple[int, int] | None:

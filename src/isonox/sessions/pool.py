@@ -18,7 +18,6 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-import filelock
 import msgspec
 
 from isonox.errors import StateError
@@ -116,6 +115,8 @@ def environment(place: Path, key: str, make: Callable[[Path], Made]) -> Held:
 @contextlib.contextmanager
 def locked(path: Path, waiting: str) -> Iterator[None]:
     """Hold the lock in a file; where another process has it, say why this one waits."""
+    import filelock  # noqa: PLC0415 - from then on it does something at each fork, and most jobs lock nothing
+
     files.make_directory(path.parent)
     lock = filelock.FileLock(path)
     try:
@@ -194,6 +195,8 @@ def _clear(place: Path) -> bool:
 
 def _prune(pool: Path) -> None:
     """Remove, once a day, what has not been used for long, unless somebody uses or makes it now."""
+    import filelock  # noqa: PLC0415 - see `locked`
+
     now, last = clock.posix(), pool / _PRUNED
     if last.exists() and now - last.stat().st_mtime < _DAY:
         return

@@ -67,7 +67,7 @@ def lint(
             session.error(f"not clean: {failed}")
 
     root = project.root()
-    patterns = ("**",) if paths or linters.choose(root) else linters.INPUTS
+    patterns = ["**"] if paths or linters.choose(root) else [*linters.INPUTS]
     patterns += _LOADED if generated.workflows(root) else ()
     declare_session(name="lint", python=python, tags=["lint"], **with_inputs(options, *patterns))(run_lint)
 

@@ -22,7 +22,9 @@ from isonox.system.git import NOXFILE
 from isonox.workspace.tree import Reading
 
 if TYPE_CHECKING:
-    from isonox.cache.fingerprint import Fingerprint
+    from collections.abc import Mapping
+
+    from isonox.cache.fingerprint import Discovered, Fingerprint
     from isonox.model.config import Config
     from isonox.model.pipeline import Pipeline
     from isonox.model.plan import Plan, Selection
@@ -168,9 +170,15 @@ class Checkout:
 
         return since(self, base)
 
-    def fingerprints(self, plan: Plan) -> dict[str, Fingerprint]:
-        """Return the fingerprint of each job of a plan."""
-        return self._fingerprints.of(plan)
+    def fingerprints(self, plan: Plan, *, discovered: Mapping[str, Discovered] | None = None) -> dict[str, Fingerprint]:
+        """Return the fingerprint of each job of a plan.
+
+        Args:
+            plan: Which jobs.
+            discovered: What runs have told of them; by default what was known when this verb started.
+        """
+        prints = self._fingerprints if discovered is None else self._fingerprints.knowing(discovered)
+        return prints.of(plan)
 
     @cached_property
     def _fingerprints(self) -> Fingerprints:

@@ -19,6 +19,7 @@ from isonox.verbs.checkout import Checkout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from isonox.cache.fingerprint import Fingerprint
     from isonox.model.plan import Plan, PlannedJob
@@ -134,14 +135,17 @@ class Results:
 
     def _entries(self, plan: Plan, records: list[Record], refused: dict[str, str]) -> Iterator[Entry]:
         """Yield what is stored: the jobs whose inputs are still what they were when the run began."""
-        before = self.checkout.fingerprints(plan)
+        part = _part(plan, [record.job for record in records])
+        before = self.checkout.fingerprints(part)
         known = surroundings.recall(self.checkout.store)
         told = {record.job: surroundings.discovered(record) for record in records}
         if {job: known.get(job) for job in told} != told:
             surroundings.remember(self.checkout.store, {**known, **told})
-        again = Checkout(self.checkout.root)
-        touched = _touched(self.checkout, again.tree, self.started)
-        after = _fingerprints(again, plan, told)
+        touched, moved = _touched(self.checkout.root, self.checkout.tree, self.started)
+        if touched or moved:
+            after = _again(self.checkout.root, part)
+        else:  # so every file is what it was
+            after = self.checkout.fingerprints(part, discovered={**known, **told})
         for record in records:
             job = plan.by_id[record.job]
             if reason := self._changed(job, before[job.id], after.get(job.id), touched):
@@ -186,32 +190,57 @@ def _refusal(plan: Plan, record: Record, by_job: Mapping[str, Record]) -> str:
     return f"what {shims[0]} runs can't be told" if shims else ""
 
 
-def _fingerprints(again: Checkout, plan: Plan, jobs: Iterable[str]) -> dict[str, Fingerprint]:
-    """Return the fingerprints of some jobs as they are now."""
-    wanted: dict[str, None] = {}
+def _part(plan: Plan, jobs: Iterable[str]) -> Plan:
+    """Return the plan with some of its jobs only, and what they require."""
+    wanted: set[str] = set()
     frontier = list(jobs)
     while frontier:
         name = frontier.pop()
         if name not in wanted and name in plan.by_id:
-            wanted[name] = None
+            wanted.add(name)
             frontier += plan.by_id[name].requires
+    return msgspec.structs.replace(plan, jobs=tuple(job for job in plan.jobs if job.id in wanted))
+
+
+def _again(root: Path, plan: Plan) -> dict[str, Fingerprint]:
+    """Return the fingerprints of a plan's jobs as they are now."""
+    again = Checkout(root)
     try:
-        there = [plan.by_id[name] for name in wanted if plan.by_id[name].session in again.pipeline.by_id]
+        there = tuple(job for job in plan.jobs if job.session in again.pipeline.by_id)
     except IsonoxError:  # the noxfile is being edited
         return {}
-    return again.fingerprints(msgspec.structs.replace(plan, jobs=tuple(there)))
+    return again.fingerprints(msgspec.structs.replace(plan, jobs=there))
 
 
-def _touched(checkout: Checkout, tree: Tree, since: float) -> list[str]:
-    """Return the files that were written since, even if they are now what they were before."""
+def _touched(root: Path, tree: Tree, since: float) -> tuple[list[str], bool]:
+    """Return the files that were written since, even if they are what they were, and whether any came or went."""
     found = []
     for path in tree.files:
         try:
-            changed = os.lstat(f"{checkout.root}/{path}").st_ctime
+            changed = os.lstat(f"{root}/{path}").st_ctime
         except OSError:
             changed = since
         if changed >= since:
             found.append(path)
+    folders = {path.rpartition("/")[0] for path in tree.files}
+    return found, any(_moved(f"{root}/{folder}", since) for folder in {"", *folders, *_above(folders)})
+
+
+def _moved(folder: str, since: float) -> bool:
+    try:
+        return os.stat(folder).st_mtime >= since  # noqa: PTH116 - thousands of them
+    except OSError:
+        return True
+
+
+def _above(folders: Iterable[str]) -> set[str]:
+    """Return the folders around these, which may hold no file of their own."""
+    found: set[str] = set()
+    for folder in folders:
+        above = folder.rpartition("/")[0]
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
     return found
 
 

@@ -22,6 +22,7 @@ DEFAULTS = tuple(f"refs/{name}" for name in ("remotes/origin/HEAD", "remotes/ori
 _MANIFESTS = frozenset({"pyproject.toml", "setup.cfg", "setup.py", "hatch.toml", "uv.lock"})
 _REQUIREMENTS = (".txt", ".in")
 
+_NAME = re.compile(r"\w[\w./-]*")
 _HASH = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -128,8 +129,9 @@ def _unknown(root: Path, base: str) -> GitError:
     meant = f" (did you mean {elsewhere!r}?)" if elsewhere else did_you_mean(base, names)
     if remote not in remotes or not branch:
         remote, branch = next(iter(remotes), "origin"), base
-    fetch = f"git fetch {remote} {branch}"
-    hint = "see what there is: git branch --all" if meant else f"if it is at the remote, fetch it: {fetch}"
+    hint = "see what there is: git branch --all"
+    if _NAME.fullmatch(branch):
+        hint = f"if it is at the remote, fetch it: git fetch {remote} {branch}"
     if git.is_shallow(root):
         hint += "; this clone is shallow: in actions/checkout, say fetch-depth: 0"
     what = "commit" if _HASH.fullmatch(base) else "revision"
