@@ -52,6 +52,7 @@ PLACES = {
         folder="examples/storefront",
         leaf="services/worker/src/storefront_worker/receipts.py",
         naive=(
+            "PATH=$PWD/.venv/bin:$PATH",
             "ruff check .",
             "ruff format --check .",
             "mypy",
@@ -71,10 +72,6 @@ PLACES = {
 
 #: The environment of the naive commands. It is made before they are timed.
 _SYNC = (".isonox/env/bin/uv", "sync", "--quiet", "--frozen", "--all-groups", "--all-packages")
-
-
-class UnusableError(Exception):
-    """A run failed, or did something else than what is to be measured."""
 
 
 @dataclass
@@ -119,7 +116,7 @@ class Pipeline:
         if name in self.failures:
             return []
         before = self._runs()
-        sample = measure.run(argv, cwd=self.folder, env=environment(self.folder))
+        sample = measure.run(argv, cwd=self.folder, env=environment())
         jobs = run_records.read(sorted(self._runs() - before), CORES)
         why = f"exit code {sample.exit_code}" if sample.exit_code else accept(jobs)
         sys.stderr.write(f"{name}: {sample.seconds:.2f} s, {len(jobs)} jobs {why}\n")
@@ -144,15 +141,14 @@ class Pipeline:
         return set((self.folder / ".isonox" / "runs").glob("*/"))
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of somebody at a terminal, who has activated `.venv` of a folder if it is there."""
+def environment() -> dict[str, str]:
+    """Return the environment of somebody at a terminal."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if name not in _UNWANTED and not name.startswith(_UNWANTED_PREFIXES)
     }
-    path = os.pathsep.join([str(folder / ".venv" / "bin"), kept["PATH"]])
-    return {**kept, "NOX_SCRIPT_MODE": "none", "TERM": "dumb", "PATH": path}
+    return {**kept, "NOX_SCRIPT_MODE": "none", "TERM": "dumb"}
 
 
 def all_ran(jobs: Iterable[Job]) -> str:
@@ -196,7 +192,7 @@ def warm(pipeline: Pipeline, first: Sequence[Job], rounds: int) -> None:
     """
     nox = ".isonox/env/bin/nox"
     if pipeline.place.naive:
-        env = {**environment(pipeline.folder), "UV_PROJECT_ENVIRONMENT": str(pipeline.folder / ".venv")}
+        env = {**environment(), "UV_PROJECT_ENVIRONMENT": str(pipeline.folder / ".venv")}
         subprocess.run(_SYNC, cwd=pipeline.folder, env=env, check=True)
     for _ in range(rounds):
         pipeline.measure("make ci, no cache", ["make", "ci", "ARGS=--no-cache"], same_as(first))

@@ -31,7 +31,7 @@ def test_it(number: int, tmp_path: Path) -> None:
     assert {module}.value(number) == number
 """
 
-#: Name and arguments for Python.
+#: Name, and arguments for Python.
 PROGRAMS = {
     "start of Python": ("-c", "pass"),
     "imports of the standard library": (

@@ -304,7 +304,8 @@ The tools come from a dependency group of the root's `pyproject.toml`, at the ve
 Every stage also takes these options of [`isonox.session`](session.md#isonoxsession): """
     shared = ", ".join(f"`{name}`" for name in inspect.get_annotations(_stage_options()))
     parts = [f"## {name}\n\n{_function(f'stages.{name}', getattr(stages, name))}" for name in stages.__all__]
-    return markdown.joined(f"{intro}{shared}.", *parts)
+    beside = " `inputs` come beside those that a stage has by itself; `inputs=None` means every file."
+    return markdown.joined(f"{intro}{shared}.{beside}", *parts)
 
 
 def _stage_options() -> type:

@@ -72,10 +72,10 @@ def commit(repository: Path) -> None:
         subprocess.run(["git", *arguments], cwd=repository, check=True)
 
 
-def run(repository: Path, workflow: str, scratch: Path) -> ActRun:
-    """Run a committed workflow of the repository for a pull request.
+def run(repository: Path, workflow: str, scratch: Path, *, event: str = "pull_request") -> ActRun:
+    """Run a committed workflow of the repository, by default for a pull request; `scratch` gets all that it leaves.
 
-    One thing is changed in it: `$/`, which act does not know, becomes the name that the repository has for act.
+    What it saves for later runs is beside `scratch`. One thing is changed in it: `$/`, which act does not know, becomes the name that the repository has for act.
     """
     # act copies the folder for each job, and looks at every file for that: it gets one without environments.
     checkout = scratch / "checkout"
@@ -84,17 +84,19 @@ def run(repository: Path, workflow: str, scratch: Path) -> ActRun:
     changed = re.sub(r"uses: \$/(\S+)", rf"uses: {_NAME}/\1@{_REF}", text)
     path = scratch / "workflow.yml"
     path.write_text(changed, encoding="utf-8")
-    artifacts = scratch / "artifacts"
+    artifacts, store = scratch / "artifacts", scratch.parent / "store"
     artifacts.mkdir()
+    store.mkdir(exist_ok=True)
+    (scratch / "event.json").write_text('{"repository": {"default_branch": "main"}}', encoding="utf-8")
     tools = _tools(scratch / "tools")
     locals_ = {f"{_NAME}@{_REF}": checkout}
     for action, pin in pins.shipped().items():
         if (stand_in := ACTIONS / action.split("/")[1]).is_dir():  # act checks out by itself
             locals_[f"{action}@{pin.commit}"] = stand_in
-    variables = {"ACT_ARTIFACTS": str(artifacts), "ACT_TOOLS": str(tools)}
+    variables = {"ACT_ARTIFACTS": str(artifacts), "ACT_TOOLS": str(tools), "ACT_STORE": str(store)}
     variables |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_"))}
-    command = ["act", "pull_request", "--workflows", str(path), "-P", "ubuntu-24.04=-self-hosted", "--no-cache-server"]
-    command += ["--action-cache-path", str(scratch / "act")]
+    command = ["act", event, "--workflows", str(path), "-P", "ubuntu-24.04=-self-hosted", "--no-cache-server"]
+    command += ["--action-cache-path", str(scratch / "act"), "--eventpath", str(scratch / "event.json")]
     command += [word for name, folder in locals_.items() for word in ("--local-repository", f"{name}={folder}")]
     command += [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
     done = subprocess.run(
@@ -155,13 +157,16 @@ def repository(copied: Path) -> Path:
     return copied
 
 
-def narrow(folder: Path, *sessions: str) -> None:
-    """Let CI mean only these sessions, and one Python; write the workflow for that, and commit. Without any: all."""
+def narrow(folder: Path, *sessions: str, more: str = "") -> None:
+    """Let CI mean only these sessions, and one Python; write the workflow for that, and commit. Without any: all.
+
+    `more` is more of `[tool.isonox]`.
+    """
     if sessions:
         path = folder / "pyproject.toml"
         names = ", ".join(f'"{name}"' for name in sessions)
         text = path.read_text(encoding="utf-8")
-        settings = f'[tool.isonox]\nci = [{names}]\npythons = ["3.13"]\n'
+        settings = f'[tool.isonox]\nci = [{names}]\npythons = ["3.13"]\n{more}'
         path.write_text(re.sub(r"\[tool\.isonox\]\npythons = .*\n", settings, text), encoding="utf-8")
     written = isonox(folder, "workflows")
     assert written.returncode == 0, written.stderr
@@ -193,6 +198,26 @@ def test_storefront(repository: Path, tmp_path: Path) -> None:
 
     assert act.exit_code == 0, act.output[-5000:]
     assert "same: 7 jobs" in differences(storefront, act)
+
+
+def test_known_results(repository: Path, tmp_path: Path) -> None:
+    """What passed for a push to the default branch starts no runner for a pull request, which changes nothing of it."""
+    storefront = repository / "examples/storefront"
+    narrow(storefront, "lint", "build(storefront-money)", more="remote-cache = true\n")
+    for name in ("push", "pull"):
+        (tmp_path / name).mkdir()
+
+    push = run(repository, STOREFRONT, tmp_path / "push", event="push")
+    pull = run(repository, STOREFRONT, tmp_path / "pull")
+
+    assert push.exit_code == 0, push.output[-5000:]
+    assert pull.exit_code == 0, pull.output[-5000:]
+    assert {"plan", "lint", "build(storefront-money)", "gate (examples/storefront)"} == set(push.results)
+    assert {"plan", "gate (examples/storefront)"} == set(pull.results)
+    verdicts = [
+        {record.job: record.verdict for record in RunDirectory(one.folder).read_records()} for one in (push, pull)
+    ]
+    assert [dict.fromkeys(verdicts[0], verdict) for verdict in (Verdict.PASSED, Verdict.CACHED)] == verdicts
 
 
 def test_broken_storefront(repository: Path, tmp_path: Path) -> None:

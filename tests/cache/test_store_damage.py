@@ -10,13 +10,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filelock
 import msgspec
 import pytest
 from tests.cache.entries import NOW, blobs, content, entry, fingerprint, folder
 
 from isonox.cache import entry as entry_module
 from isonox.cache.blobs import Artifact
-from isonox.cache.database import FORMAT, Database
+from isonox.cache.database import FORMAT, Damage, Database
 from isonox.cache.store import Store
 from isonox.errors import DamagedEntryError, StateError
 
@@ -68,6 +69,16 @@ def test_a_damaged_row_is_removed(store: Store, database: Path, after: int, why:
 
     assert [f"the cached result of {lost} was removed: {why}"] == store.problems
     assert 1 == Store.of(store.path.parent.parent).usage().entries
+
+
+def test_a_damaged_row_may_have_a_damaged_name(store: Store, database: Path) -> None:
+    """It is removed all the same."""
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE entries SET job = CAST(x'61fe' AS TEXT), payload = 7 WHERE job = 'tests(a)'")
+    connection.close()
+
+    assert ["tests(b)"] == jobs(store)
+    assert ["the cached result of a\ufffd was removed: it has another format"] == store.problems
 
 
 def test_a_row_of_another_format_is_removed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +175,30 @@ def test_a_database_of_another_format_is_emptied(store: Store, database: Path) -
     assert ["the cache had format 7, this isonox has 1: it begins anew"] == store.problems
 
 
+def test_what_another_process_set_aside_is_not_set_aside_again(store: Store, database: Path) -> None:
+    """Both met the damage; the new database is whole."""
+    before = store._database._identity()
+    database.write_bytes(b"this is no database" * 500)
+    other = Store.of(store.path.parent.parent)
+    other.find([A], now=NOW)
+    other.add(entry("b"))
+
+    store._database._set_aside(before)
+
+    assert ["tests(b)"] == jobs(store)
+    assert [] == store.problems
+
+
+def test_damage_that_stays_is_an_error(store: Store) -> None:
+    """A disk that can't keep anything."""
+
+    def damage(_: sqlite3.Connection) -> None:
+        raise Damage
+
+    with pytest.raises(StateError, match="is damaged again and again"):
+        store._database.write(damage)
+
+
 @pytest.mark.parametrize("damage", [b"cut", b"", None])
 def test_a_file_that_is_cut_off_or_missing(store: Store, tmp_path: Path, damage: bytes | None) -> None:
     """Seen without reading it."""
@@ -257,6 +292,18 @@ def test_a_locked_database_is_an_error(store: Store, database: Path, monkeypatch
 
     assert ["tests(a)", "tests(b)"] == jobs(store)
     other.close()
+
+
+def test_a_cache_that_another_process_makes_forever_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That process hangs; this one does not wait for it forever."""
+    monkeypatch.setattr("isonox.cache.database._PATIENCE", 0.01)
+    store = Store.of(tmp_path)
+    store.path.mkdir(parents=True)
+
+    with filelock.FileLock(store.path / "results.lock"), pytest.raises(StateError, match=r"can't use .*results\.db"):
+        store.add(entry())
 
 
 def test_a_full_disk_is_an_error(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -523,7 +523,9 @@ def test_matrices_are_planned_at_run_time_where_the_workflow_could_not_list_them
 @pytest.mark.parametrize("change", ["targeted", "remote_cache", "affected"])
 def test_matrices_are_planned_at_run_time_where_they_depend_on_more_than_the_commit(change: str) -> None:
     """On durations, on known results, on what a pull request changes."""
-    assert "plan" in workflow_of(generated(SMALL, **{change: True}))["jobs"]
+    changes: dict[str, Any] = {change: True}
+
+    assert "plan" in workflow_of(generated(SMALL, **changes))["jobs"]
 
 
 def test_durations_do_not_change_the_workflow() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.cells import cell_len
 
-from isonox.model.record import TestCounts
+from isonox.model.record import TestCounts, Undeclared
 from isonox.model.verdict import Verdict
-from isonox.report import summary
+from isonox.report import document, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +125,38 @@ records and logs: .isonox/runs/20261121T104500Z-3fa94c
 """
 
     assert expected == text(ended((one, record(one)), (two, record(two)), seconds=2.0), console())
+
+
+def test_what_was_used_and_not_declared_is_told(
+    ended: Callable[..., RunEnded],
+    job: Callable[..., PlannedJob],
+    record: Callable[..., Record],
+    console: Callable[..., Console],
+) -> None:
+    """Two things by name, the rest as a number; the same of several jobs once; in Markdown and in the document too."""
+    read = Undeclared(kind="read", what="libs/data.json", hint='declare it: inputs=["libs/data.json"]')
+    listed = Undeclared(kind="listed", what="libs", hint="...")
+    wrote = Undeclared(kind="wrote", what="a\nb", hint="keep it")
+    used: dict[str, dict[str, Any]] = {
+        "tests-3.12": {"undeclared": (read,)},
+        "tests-3.13": {"undeclared": (read,)},
+        "docs": {"undeclared": (listed, read, wrote)},
+        "lint": {"undeclared": (wrote,)},
+        "old": {"fingerprint": "f"},
+        "new": {"fingerprint": "f", "traced": True},
+    }
+    run = ended(*((job(name), record(job(name), **facts)) for name, facts in used.items()))
+    reads = "read libs/data.json, which is none of its inputs: declare it: inputs=["
+    expected = [
+        f'not cached: tests-3.12, tests-3.13 {reads}"libs/data.json"]',
+        "not cached: docs listed libs, read libs/data.json and 1 more, none of which is declared: ...",
+        "not cached: lint wrote a b, which is one of its inputs: keep it",
+        "not cached: old could not be traced, so what it used is not known",
+    ]
+
+    assert expected == [line for line in text(run, console(200)).splitlines() if line.startswith("not cached")]
+    assert 4 == summary.markdown(run).count("**not cached**: ")
+    assert ["tests-3.12", "tests-3.13", "docs", "lint", "old"] == list(document.of_run(run).not_cached)
 
 
 def test_a_run_is_compared_with_the_best_schedule(
@@ -452,3 +484,23 @@ def test_escaped_text_means_itself(text: str, expected: str) -> None:
 def test_a_fence_is_longer_than_what_it_holds(text: str, fence: str) -> None:
     """A log can't break out of its block."""
     assert f"{fence}text\n{text}\n{fence}" == summary.fenced(text)
+
+
+def test_of_thousands_of_jobs_only_some_are_listed(
+    ended: Callable[..., RunEnded],
+    job: Callable[..., PlannedJob],
+    record: Callable[..., Record],
+    console: Callable[..., Console],
+) -> None:
+    """First those that did not simply pass, then the slowest; how many are left out is said."""
+    jobs = [job(f"tests({number})") for number in range(100)]
+    records = [record(one, seconds=float(place)) for place, one in enumerate(jobs)]
+    records[0] = record(jobs[0], Verdict.FAILED, reason="no", seconds=0.5)
+    records[99] = record(jobs[99], Verdict.CACHED, from_run="earlier")
+
+    shown = text(ended(*zip(jobs, records, strict=True)), console())
+
+    assert "tests(0) " in shown
+    assert "tests(98) " in shown
+    assert "tests(1) " not in shown
+    assert "and 40 more jobs, passed or cached" in shown

@@ -11,7 +11,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import nox._cli
 import nox.command
+import nox.manifest
 import nox.sessions
 import nox.tasks
 import nox.virtualenv
@@ -57,6 +59,10 @@ def test_the_parts_of_nox_that_isonox_replaces_are_as_it_knows_them() -> None:
     assert "return_code, output = popen(" in inspect.getsource(nox.command.run).replace("\n", " ")
     assert "global_config" in inspect.signature(nox.tasks.load_nox_module).parameters
     assert "_find_python(self.interpreter)" in inspect.getsource(nox.virtualenv.VirtualEnv)
+    assert ["manifest", "global_config"] == list(inspect.signature(nox.tasks.filter_manifest).parameters)
+    assert "tasks.filter_manifest," in inspect.getsource(nox._cli.execute_workflow)
+    assert "self._queue.pop(0)" in inspect.getsource(nox.manifest.Manifest.__next__)
+    assert () == tuple(inspect.signature(nox.virtualenv.find_uv).parameters)
 
 
 def test_a_hand_typed_nox_leaves_the_same_record(repository: MakeRepository) -> None:

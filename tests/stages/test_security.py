@@ -12,8 +12,6 @@ from isonox.errors import ConfigurationError
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import MakeRepository
 
 TOKEN = 'TOKEN = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"\n'  # pragma: allowlist secret
@@ -47,7 +45,7 @@ def test_a_clean_repository_passes_and_the_log_says_what_was_left_out(sharing: M
     assert "zizmor has nothing to look at" in run.output
 
 
-def test_all_three_tools_report_and_known_secrets_stay_allowed(sharing: MakeRepository, environments: Path) -> None:
+def test_all_three_tools_report_and_known_secrets_stay_allowed(sharing: MakeRepository) -> None:
     """Each finding is in the record with file and line; a baseline allows a secret that moved, and is not rewritten."""
     repo = sharing(
         {
@@ -73,7 +71,7 @@ def test_all_three_tools_report_and_known_secrets_stay_allowed(sharing: MakeRepo
     assert "pragma: allowlist secret" in run.output
 
     known = subprocess.run(
-        [environments / "supply-chain/security/bin/detect-secrets", "scan"],
+        [f"{run.record.places['environment']}/bin/detect-secrets", "scan"],
         cwd=repo.path,
         check=True,
         capture_output=True,

@@ -9,26 +9,29 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.conftest import WORKSPACES, Repository
 
 from isonox.cache.entry import Entry
+from isonox.cache.fingerprint import Discovered
+from isonox.errors import ConfigurationError
 from isonox.model.plan import Selection
 from isonox.model.record import Installation, Record
 from isonox.model.verdict import Verdict
 from isonox.planning.build import build
+from isonox.sessions import surroundings
 from isonox.system import clock
 from isonox.verbs.affected import AffectedDocument
 from isonox.verbs.checkout import Checkout
-from tests.conftest import WORKSPACES, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from isonox.cache.fingerprint import Fingerprint
 
@@ -137,9 +140,11 @@ def isonox(repo: Repository, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
-def concerned(repo: Repository, *options: str) -> dict[str, list[str]]:
+def concerned(repo: Repository) -> dict[str, list[str]]:
     """Return the jobs of the plan since main, each with its reasons."""
-    done = isonox(repo, "plan", "--base", "main", "--json", *options, *itertools.chain(*(("--only", one) for one in ("check", "docs", "tidy", "after", "whole"))))
+    stages = ("check", "docs", "tidy", "after", "whole")
+    asked = itertools.chain(*(("--only", stage) for stage in stages))
+    done = isonox(repo, "plan", "--base", "main", "--json", *asked)
     assert 0 == done.returncode, done.stderr
     return {
         job["id"]: [f"{reason['kind']} {reason['detail']}" for reason in job["reasons"] if reason["kind"] != "asked"]
@@ -207,7 +212,7 @@ def test_explain_says_why_a_job_is_left_out(repo: Repository) -> None:
     """And why another one is there."""
     edit(repo, {"libs/catalog/code.py": "2\n"})
 
-    out = isonox(repo, "plan", "--base", "main", "--explain", "check(money)").stdout
+    out = isonox(repo, "plan", "--base", "main", "--explain", "docs").stdout
     there = isonox(repo, "plan", "--base", "main", "--explain", "check(shop)").stdout
 
     assert re.search(r"in the plan: +no: nothing that decides its result has changed since main \(merge base", out)
@@ -247,7 +252,184 @@ def test_what_lies_outside_of_packages_concerns_what_depends_on_it(
 ) -> None:
     """The noxfile by its statements, what it reads, tables, `[tool.isonox]`, patterns."""
     edit(repo, files)
-    stored(repo, *ALL)
 
     expected = jobs | (CHECKS if "after" in jobs else set())
     assert expected == {*concerned(repo)} - {"plain"}
+
+
+def test_a_plain_session_always_runs(tmp_path: Path) -> None:
+    """So do those that are not cached, and those whose verdict holds for a time; packages are not affected by that."""
+    timed = "@isonox.session(venv_backend='none', inputs=[], cache={})\ndef {}(session): ...\n\n"
+    head = "import datetime\nimport isonox, nox\n\n"
+    noxfile = f"{head}{timed.format('False', 'never')}{timed.format('datetime.timedelta(hours=1)', 'hourly')}{PLAIN}"
+    repo = made(tmp_path / "repository", FILES | {"noxfile.py": noxfile})
+
+    plan = json.loads(isonox(repo, "plan", "--base", "main", "--json").stdout)
+
+    assert {job["id"]: job["reasons"][1]["detail"][:20] for job in plan["jobs"]} == {
+        "never": "cache=False",
+        "hourly": "its inputs do not te",
+        "plain": "a plain nox session ",
+    }
+    assert {"always"} == {job["reasons"][1]["kind"] for job in plan["jobs"]}
+    assert "" == isonox(repo, "affected").stdout
+
+
+def test_a_package_that_comes_goes_or_has_another_name(repo: Repository) -> None:
+    """Those who need it have other dependencies, whatever their own files say."""
+    edit(repo, {"libs/new/pyproject.toml": package("new")})
+    assert {"check(new)", "after", "whole"} <= {*concerned(repo)}
+    assert "check(new)" in isonox(repo, "plan", "--base", "main").stdout
+    edit(repo, {"libs/new/pyproject.toml": None, "libs/money/pyproject.toml": package("cents")})
+
+    found = concerned(repo)
+
+    assert {"check(catalog)", "check(shop)", "check(cents)"} <= {*found}
+    assert "changed libs/money/pyproject.toml" == found["check(cents)"][0]
+
+
+LOCKED = inspect.cleandoc(
+    """
+    import isonox
+
+
+    @isonox.session(venv_backend="none", inputs=[])
+    def lint(session): ...
+
+
+    @isonox.session(venv_backend="none", inputs=[])
+    def types(session): ...
+
+
+    @isonox.session(venv_backend="none", inputs=[])
+    def hooks(session): ...
+    """
+)
+
+
+def remember(root: Path, **groups: str) -> None:
+    """Put results of jobs as they are now into the store, each with the group that it installed."""
+    checkout = Checkout.around(root)
+    plan = build(checkout.pipeline, Selection(names=tuple(groups)), isonox="1")
+    for job, found in checkout.fingerprints(plan).items():
+        python = f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
+        record = Record(
+            isonox="1", run="1-a", job=job, stage=job, verdict=Verdict.PASSED, started="",
+            installations=(Installation(groups=(groups[job],), python=python),),
+        )  # fmt: skip
+        checkout.store.add(
+            Entry(
+                fingerprint=found.value or "", job=job, run="1-a", stored=clock.posix(), origin="local",
+                parts=found.parts, record=record,
+            )
+        )  # fmt: skip
+
+
+def test_the_lock_concerns_those_that_install_what_differs(tmp_path: Path) -> None:
+    """As far as earlier runs have told what they install; and all of them if isonox itself differs."""
+    lock = (WORKSPACES / "tools" / "uv.lock").read_text()
+    pyproject = (WORKSPACES / "tools" / "pyproject.toml").read_text()
+    repo = made(tmp_path / "repository", {"noxfile.py": LOCKED, "uv.lock": lock, "pyproject.toml": pyproject})
+    repo.write({".gitignore": ".isonox/\n"})
+    repo.git("branch", "--force", "main")
+    remember(repo.path, lint="lint", types="types")
+
+    def jobs() -> set[str]:
+        return {job["id"] for job in json.loads(isonox(repo, "plan", "--base", "main", "--json").stdout)["jobs"]}
+
+    edit(repo, {"uv.lock": re.sub(r'(name = "mypy"\nversion = ")[\d.]+', r"\g<1>9.9", lock)})
+    assert {"types", "hooks"} == jobs()
+    edit(repo, {"uv.lock": f'{lock}\n[[package]]\nname = "isonox"\nversion = "9"\nsource = {{ virtual = "x" }}\n'})
+    assert {"lint", "types", "hooks"} == jobs()
+    edit(repo, {"uv.lock": lock, "pyproject.toml": f"{pyproject}[tool.ruff]\nline-length = 120\n"})
+    assert set() == jobs()
+
+
+def test_a_program_of_the_workspace_concerns_those_that_called_it(repo: Repository) -> None:
+    """Even if it is none of their inputs."""
+    edit(repo, {"run.sh": "#!/bin/sh\n"})
+    (repo.path / "run.sh").chmod(0o755)
+    found = Discovered(programs=(str(repo.path / "run.sh"),))
+    surroundings.remember(Checkout.around(repo.path).store, {"tidy": found, "docs": Discovered()})
+
+    assert {"tidy": ["changed run.sh"], "whole": ["changed run.sh"]} == concerned(repo)
+
+
+EDITS: dict[str, tuple[str | None, ...]] = {
+    "README.md": ("changed\n", None),
+    "docs/index.md": ("changed\n", None),
+    "limit.txt": ("4\n",),
+    "json.py": ("",),
+    "libs/money/code.py": ("2\n", None),
+    "libs/money/sub/code.py": ("1\n",),
+    "libs/money/pyproject.toml": (package("cents"), package("money", more="[tool.x]\n"), package("money", "shop")),
+    "libs/catalog/pyproject.toml": (package("catalog"), package("catalog", "new", "money"), None),
+    "libs/catalog/README.md": ("new\n",),
+    "libs/shop/pyproject.toml": (package("shop"), package("shop", "catalog", "money")),
+    "libs/new/pyproject.toml": (package("new"), package("new", "shop")),
+    "libs/new/code.py": ("1\n",),
+    "pyproject.toml": (
+        ROOT.format(120),
+        ROOT.format(100).replace('["libs/*"]', '["libs/*", "docs"]'),
+        ROOT.format(100).replace("[tool.ruff]", "timeout-minutes = 3\n[tool.ruff]"),
+    ),
+    "docs/pyproject.toml": (package("docs"),),
+    "uv.lock": ("version = 1\n",),
+    "noxfile.py": (
+        NOXFILE.replace("Check the style", "Check all style"),
+        NOXFILE.replace("import nox\n", "import os\nimport nox\n"),
+        NOXFILE.replace("inputs=[])\ndef check", 'inputs=["docs/**"])\ndef check'),
+        NOXFILE.replace('requires=["check"], ', ""),
+        NOXFILE + PLAIN,
+        NOXFILE
+        + NOXFILE[NOXFILE.index("@isonox.session") : NOXFILE.index("@isonox.session", 300)].replace("check", "again"),
+    ),
+}
+edits = st.dictionaries(st.sampled_from([*EDITS]), st.integers(0, 5), max_size=4).map(
+    lambda drawn: {path: EDITS[path][place % len(EDITS[path])] for path, place in drawn.items()}
+)
+
+
+def parts(checkout: Checkout) -> dict[str, Fingerprint]:
+    """Return the fingerprint of every session."""
+    names = checkout.pipeline.stages
+    return checkout.fingerprints(build(checkout.pipeline, Selection(names=names), isonox="1"))
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+@given(base=edits, committed=edits, further=edits)
+def test_whatever_has_another_fingerprint_is_affected(
+    base: dict[str, str | None], committed: dict[str, str | None], further: dict[str, str | None], tmp_path: Path
+) -> None:
+    """Never a false negative; and no false positive but by manifests and the lock."""
+    number = sum(1 for _ in tmp_path.iterdir())
+    states = [made(tmp_path / f"{number}-{name}" / "repository") for name in ("then", "now")]
+    for repo in states:
+        edit(repo, base)
+        repo.write({})
+        repo.git("branch", "--force", "main")
+    then, repo = states
+    edit(repo, committed)
+    repo.write({})
+    edit(repo, further)
+    try:
+        before, now = (Checkout.around(one.path) for one in (then, repo))
+        earlier, later = parts(before), parts(now)
+    except ConfigurationError:  # what was drawn makes no sense
+        return
+
+    found = now.since("main")
+
+    differing = {
+        name
+        for name, one in later.items()
+        if one.value is None or name not in earlier or one.value != earlier[name].value
+    }
+    assert differing <= {*found.sessions}
+    if not any(path.endswith(("pyproject.toml", "uv.lock")) for path in found.changes.paths):
+        assert differing == {*found.sessions}

@@ -223,15 +223,17 @@ def cached(**facts: Any) -> Callable[[Path], None]:
     return tamper
 
 
+def _copy(parts: Path, source: str, target: str) -> None:
+    shutil.copytree(parts / source, parts / target)
+
+
 #: What can happen to the records of jobs that are cached, and what the gate says then.
 TAMPERED: dict[str, Callable[[Path], None]] = {
     "missing build: its workflow job 'build' was skipped": lambda parts: shutil.rmtree(parts / "records.plan.0"),
     "missing build: its verdict was cached for other inputs than the gate finds": cached(fingerprint="f" * 64),
     "missing build: the record is of commit fffffff, this run is of ": cached(commit="f" * 40),
     "failed build": cached(verdict="failed"),
-    "there is more than one record of 'build'": lambda parts: shutil.copytree(
-        parts / "records.plan.0", parts / "records.plan.1"
-    ),
+    "there is more than one record of 'build'": lambda parts: _copy(parts, "records.plan.0", "records.plan.1"),
 }
 
 

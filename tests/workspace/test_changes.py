@@ -105,7 +105,7 @@ def test_a_rename_changes_both_paths(root: Path) -> None:
     found = since(root)
 
     assert ("a.txt", "b.txt", "b2.txt", "libs/c.txt", "libs/d.txt", "libs/moved.txt") == found.paths
-    assert ({"b2.txt", "libs/moved.txt"}, {"a.txt", "b.txt", "libs/d.txt"}) == (found.added, found.removed)
+    assert [{"b2.txt", "libs/moved.txt"}, {"a.txt", "b.txt", "libs/d.txt"}] == [{*found.added}, {*found.removed}]
 
 
 def test_what_the_other_branch_did_does_not_count(root: Path) -> None:

@@ -39,9 +39,9 @@ PLAN, GATE = "plan", "gate"
 #: An output of the `plan` job that is no matrix: the key of the store that it was made with.
 STORE = "store"
 
-#: Seconds until a job's session starts, with nothing cached and with uv's cache restored. Measured with act on two
-#: cores that have uv and the interpreters; what GitHub takes to find a runner and to download is not in it.
-SET_UP_SECONDS = {"cold": 9.0, "warm": 3.0}
+#: Seconds until a job's first session starts, as long as no run recorded it. Measured with act on two cores that have
+#: uv, its cache and the interpreters (9 without the cache); what GitHub takes to find a runner is not in it.
+SET_UP_SECONDS = 3.0
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 #: What uv can be asked to install; nox also takes paths, and those it has to find by itself.

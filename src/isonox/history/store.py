@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import statistics
 from typing import TYPE_CHECKING
 
 from isonox.errors import StateError
@@ -12,7 +11,7 @@ from isonox.model.verdict import Verdict
 from isonox.system import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from isonox.model.record import Record
@@ -69,7 +68,7 @@ class History:
         """Return the median of that over the last runs; None where there is none."""
         with self._open() as database:
             rows = database.execute("SELECT seconds FROM set_ups ORDER BY run DESC LIMIT ?", (WINDOW,)).fetchall()
-        return statistics.median(seconds for (seconds,) in rows) if rows else None
+        return _middle(rows)
 
     def durations(self) -> dict[str, float]:
         """Return the median seconds of each job's last green runs."""
@@ -113,4 +112,10 @@ def _median(database: sqlite3.Connection, job: str) -> float | None:
         "SELECT seconds FROM durations WHERE job = ? AND verdict = ? ORDER BY run DESC LIMIT ?",
         (job, Verdict.PASSED.value, WINDOW),
     ).fetchall()
+    return _middle(rows)
+
+
+def _middle(rows: Sequence[tuple[float]]) -> float | None:
+    import statistics  # noqa: PLC0415 - takes longer to import than all the rest here
+
     return statistics.median(seconds for (seconds,) in rows) if rows else None

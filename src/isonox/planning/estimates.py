@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ class Estimates:
     """
 
     def __init__(self, pipeline: Pipeline, durations: Mapping[str, float]) -> None:
+        import statistics  # noqa: PLC0415 - takes longer to import than all the rest here, and most verbs need none
+
         self._durations = durations
         stages: dict[str, list[float]] = {}
         for session in pipeline.sessions:

@@ -52,9 +52,17 @@ class Lines:
     def __call__(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, JobStarted):
-            self._console.print(Text(f"started {wording.one_line(event.job.id)}"), soft_wrap=True)
-        elif isinstance(event, JobEnded):
-            self._console.print(ended_line(event.record), soft_wrap=True)
+            self._print(Text(f"started {wording.one_line(event.job.id)}"))
+        elif isinstance(event, JobEnded) and not event.record.from_run:  # nothing happened; the summary counts it
+            self._print(ended_line(event.record))
+
+    def _print(self, line: Text) -> None:
+        if self._console.is_terminal:
+            self._console.print(line, soft_wrap=True)
+        else:  # thousands of jobs should not wait for a layout that has no colours
+            encoding = self._console.encoding
+            self._console.file.write(f"{line.plain}\n".encode(encoding, "backslashreplace").decode(encoding))
+            self._console.file.flush()
 
 
 class Board:
@@ -110,8 +118,9 @@ class Board:
         self._running.pop(record.job, None)
         self._done += 1
         self._red += not record.verdict.green
-        self._last_ended.append(ended_line(record))
-        self._console.print(self._last_ended[-1], soft_wrap=True)
+        if not record.from_run:
+            self._last_ended.append(ended_line(record))
+            self._console.print(self._last_ended[-1], soft_wrap=True)
 
     def _start_over(self) -> None:
         """Paint the screen anew after its width has changed.

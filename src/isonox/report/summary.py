@@ -28,6 +28,9 @@ _HEADINGS = ("job", "verdict", "time", "tests")
 #: A run that stops early can leave hundreds of jobs that never started; more than so many are not spelt out.
 _NEVER_STARTED_SHOWN = 10
 
+#: Rows of the table; of more jobs, it leaves out those that were cached, and then those that passed soonest.
+_ROWS = 60
+
 #: Jobs that are named where several have the same note.
 _NAMED = 2
 
@@ -70,7 +73,7 @@ def markdown(ended: RunEnded) -> str:
     (word, counts), *figures = _totals(run)
     parts = [f"## {word}: {escape(counts)}"]
     parts += [f"**error**: {escape(wording.one_line(problem))}" for problem in run.problems]
-    parts.append(_table(run))
+    parts += [_table(run), _unlisted(run)]
     never = [red for red in run.repeat if not has_started(records[red.job])]
     for red in (*run.repeat[len(never) :], *never[:_NEVER_STARTED_SHOWN]):
         label, reason = map(escape, _reason(records[red.job]))
@@ -142,6 +145,8 @@ def _left_unsaid(never: Sequence[Repeat]) -> str:
 def _below(run: RunDocument, width: int) -> Iterator[Text]:
     """Yield what stands below the table, line by line: causes, waivers, notes, figures."""
     records = {record.job: record for record in run.records}
+    if unlisted := _unlisted(run):
+        yield Text(unlisted)
     never = [red for red in run.repeat if not has_started(records[red.job])]
     if never:
         yield Text()
@@ -183,9 +188,21 @@ def _waived(run: RunDocument) -> list[Record]:
 
 
 def _grouped(run: RunDocument) -> list[Record]:
-    """Return the records, grouped by stage."""
-    stages = list(dict.fromkeys(record.stage for record in run.records))
-    return sorted(run.records, key=lambda record: stages.index(record.stage))
+    """Return the records that the table shows, grouped by stage."""
+    shown = list(run.records)
+    if len(shown) > _ROWS:
+        plain = (Verdict.CACHED, Verdict.PASSED)
+        told = [record for record in shown if record.verdict not in plain]
+        passed = [record for record in shown if record.verdict is Verdict.PASSED]
+        shown = told + sorted(passed, key=lambda record: -record.seconds)[: max(0, _ROWS - len(told))]
+    stages = {stage: place for place, stage in enumerate(dict.fromkeys(record.stage for record in run.records))}
+    return sorted(shown, key=lambda record: stages[record.stage])
+
+
+def _unlisted(run: RunDocument) -> str:
+    """Say how many jobs the table leaves out."""
+    left = len(run.records) - len(_grouped(run))
+    return f"and {wording.count(left, 'more job')}, passed or cached" if left else ""
 
 
 def _cells(run: RunDocument) -> list[tuple[str, ...]]:

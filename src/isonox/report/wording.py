@@ -79,7 +79,8 @@ def undeclared(record: Record) -> str:
     """Return what a session used beside its inputs, so that its verdict is not used again; empty if nothing."""
     found = record.undeclared
     if not found:
-        return ""
+        lost = record.verdict is Verdict.PASSED and record.fingerprint and not record.traced
+        return "could not be traced, so what it used is not known" if lost else ""
     named = [f"{_USED[one.kind]} {one.what}" for one in found]
     clause = "which is one of its inputs" if found[0].kind == "wrote" else "which is none of its inputs"
     if len(found) > 1:

@@ -8,7 +8,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import ConfigurationError
-from isonox.sessions.run_directory import RunDirectory
 from isonox.stages import outcome
 from isonox.stages.options import configuration
 
@@ -125,6 +124,5 @@ def jobs(session: Session, requires: Sequence[str]) -> list[Job]:
         measured = any(command.argv[1:3] == _MEASURE[1:] for command in record.commands)
         names = {record.stage, record.job, record.job.partition("(")[0]}
         if names & set(requires) if requires else measured:
-            home = RunDirectory(run.path.parent / record.from_run) if record.from_run else run
-            found.append(Job(record, home.kept_artifacts(record.job), measured))
+            found.append(Job(record, run.kept_artifacts(record.job), measured))
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from isonox.cache.pruning import MAX_AGE_SECONDS
 from isonox.errors import StateError
 from isonox.github import estimate, jobs
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 #: How much of the cache travels: it is saved anew after each push, and GitHub keeps 10 GB for a repository.
 MAX_BYTES = 250 << 20
 
+_OTHER_PYTHON = "it ran on another Python than the gate has"
+
 
 def target_of(checkout: Checkout) -> jobs.Target | None:
     """Return how long a run on GitHub may take, if `[tool.isonox]` says that."""
@@ -38,7 +42,7 @@ def set_up_of(checkout: Checkout) -> tuple[float, str]:
         recorded = checkout.history.set_up()
     except StateError:
         recorded = None
-    return (jobs.SET_UP_SECONDS["warm"], "prior") if recorded is None else (recorded, "history")
+    return (jobs.SET_UP_SECONDS, "prior") if recorded is None else (recorded, "history")
 
 
 def whole(checkout: Checkout, plan: Plan) -> Plan:
@@ -97,16 +101,18 @@ def leave(checkout: Checkout, plan: Plan, records: Iterable[Record], directory: 
     except StateError as error:
         problems.append(f"durations were not kept for the next estimates: {error}")
     if config.remote_cache:
-        problems += _keep(checkout, plan, ran, directory)
+        problems += _keep(checkout, plan, records, directory)
     return problems
 
 
-def _keep(checkout: Checkout, plan: Plan, ran: list[Record], directory: RunDirectory) -> list[str]:
+def _keep(checkout: Checkout, plan: Plan, records: Iterable[Record], directory: RunDirectory) -> list[str]:
+    if plan.dirty:
+        return ["results are not kept for later runs: this checkout is not as it was committed"]
     results = Results(checkout, plan, clock.posix())
     here = {job: one.parts.get("interpreter", "") for job, one in checkout.fingerprints(plan).items()}
-    same = [record for record in ran if _same_python(record, here[record.job])]
-    refused = {record.job: "it ran on another Python than the gate has" for record in ran if record not in same}
-    refused |= results.keep(plan, same, directory)
+    believed = [_as_here(record, here[record.job]) for record in records]
+    refused = {one.job: one.reason for one in believed if one.reason == _OTHER_PYTHON}
+    refused |= results.keep(plan, believed, directory)
     try:
         checkout.store.prune(now=clock.posix(), max_bytes=MAX_BYTES, max_age_seconds=MAX_AGE_SECONDS)
     except StateError as error:
@@ -118,6 +124,12 @@ def _keep(checkout: Checkout, plan: Plan, ran: list[Record], directory: RunDirec
     ]
 
 
-def _same_python(record: Record, here: str) -> bool:
-    """Return whether a session ran on the Python that its fingerprint names, such as "cpython 3.13.9 (main, ...)"."""
-    return record.interpreter.version is None or record.interpreter.version in here.split()
+def _as_here(record: Record, here: str) -> Record:
+    """Return a record; it does not count if it ran on another Python than its fingerprint names ("cpython 3.13.9 ...").
+
+    Then nothing that requires it counts, either.
+    """
+    version = record.interpreter.version
+    if record.verdict is not Verdict.PASSED or version is None or version in here.split():
+        return record
+    return msgspec.structs.replace(record, verdict=Verdict.MISSING, reason=_OTHER_PYTHON)

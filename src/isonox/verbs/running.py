@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from isonox.errors import StateError
@@ -78,6 +79,8 @@ def run(  # noqa: PLR0913 - what to run, and how
             subscribers=(console,),
         )
         ended = loop.run()
+    if executor.lost:
+        sys.stderr.write(f"note: jobs loaded the noxfile for themselves: {executor.lost}\n")
     with contextlib.suppress(StateError):  # only forecasts are compared with it
         directory.write_end(End(slots=slots, seconds=round(ended.seconds, 3)))
     return ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from isonox.cache.fingerprint import Fingerprint
+    from isonox.cache.fingerprint import Discovered, Fingerprint
     from isonox.model.changes import Changes
     from isonox.model.inputs import Table
     from isonox.model.pipeline import Session
@@ -38,8 +39,13 @@ if TYPE_CHECKING:
 
 _LOCK = "uv.lock"
 
+#: Git's mode of a program.
+_PROGRAM = "100755"
+
 #: What the lock says of isonox itself: its version and where it comes from.
 _ISONOX = re.compile(rb'^name = "isonox"\n(?:version = .*\n)?source = .*$', re.MULTILINE)
+#: What the lock installs from folders of the workspace.
+_LOCAL = re.compile(rb'^source = \{ (?:editable|directory) = "(.+?)" \}$', re.MULTILINE)
 
 
 def since(checkout: Checkout, base: str) -> Affected:
@@ -112,7 +118,33 @@ class _Comparison:
             digest = self._checkout.project.declarations.get(session.facts.declaration or 0)
             if digest and self._statements and digest not in self._statements[1]:
                 return NOXFILE
-        return self._manifests[0] if self._manifests and self._installs_otherwise(session) else ""
+        if program := next((self._programs[one] for one in self._called(session) if one in self._programs), ""):
+            return program
+        return self._installed if self._installed and self._installs_otherwise(session) else ""
+
+    def _called(self, session: Session) -> list[str]:
+        """Return the programs that a session called in earlier runs, by path."""
+        known = self._discovered.get(session.id)
+        return [os.path.normpath(self._checkout.root / one) for one in known.programs] if known else []
+
+    @cached_property
+    def _programs(self) -> dict[str, str]:
+        """The programs among the files that differ, by path."""
+        found = [path for path, entry in self._changes.now.items() if entry.startswith(_PROGRAM)]
+        return {os.path.normpath(self._checkout.root / path): path for path in found}
+
+    @cached_property
+    def _discovered(self) -> dict[str, Discovered]:
+        """What earlier runs told of each session, if that matters."""
+        return surroundings.recall(self._checkout.store) if self._programs else {}
+
+    @cached_property
+    def _installed(self) -> str:
+        """The lock, or a manifest of a package that it installs from its folder, if one differs; else empty."""
+        if _LOCK in self._changes.before or not self._manifests:
+            return _LOCK if _LOCK in self._changes.before else ""
+        folders = {found.decode() for found in _LOCAL.findall(self._now(_LOCK))}
+        return next((path for path in self._manifests if (path.rpartition("/")[0] or ".") in folders), "")
 
     def _installs_otherwise(self, session: Session) -> bool:
         """Return whether a session installs other things than then, or nobody knows what it installs."""

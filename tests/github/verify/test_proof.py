@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tests.github.conftest import job, plan_of, setting_of
@@ -138,9 +138,9 @@ def prove(tmp_path: Path) -> Prove:
     return run
 
 
-def generated(plan: Plan) -> dict[str, str]:
+def generated(plan: Plan, **changes: Any) -> dict[str, str]:
     """The files that isonox writes."""
-    return files.generate(plan, setting_of(plan), codeql=False)
+    return files.generate(plan, setting_of(plan, **changes), codeql=False)
 
 
 def planted(text: str, mistake: Planted) -> str:
@@ -252,6 +252,88 @@ def test_a_mistake_in_what_isonox_wrote_is_found(prove: Prove, name: str) -> Non
     text = planted(made[CI], IN_STATIC[name])
 
     refuted(prove(text, made, plan=STATIC), text, IN_STATIC[name])
+
+
+EVENTS = ["pull_request", "pull_request from a fork", "push to main", "merge_group"]
+
+
+@pytest.mark.parametrize("plan", [STATIC, DYNAMIC], ids=["static", "dynamic"])
+def test_a_gate_with_a_store_is_proved(prove: Prove, plan: Plan) -> None:
+    """With no store yet, with some results in it, with all; each cached record may be lost, forged, or of others."""
+    made = generated(plan, remote_cache=True)
+
+    found = prove(made[CI], made, plan=plan)
+
+    assert found.proved
+    assert (
+        "; ".join(EVENTS),
+        *("; ".join(f"{event}, {what} cached" for event in EVENTS) for what in ("every other job", "every job")),
+    ) == found.events
+    assert 3 == found.cases["no fault"]
+
+
+def test_a_gate_of_what_is_affected_is_proved(prove: Prove) -> None:
+    """Only pull requests have a base; nothing, some, or everything of the plan is affected."""
+    made = generated(DYNAMIC, affected=True)
+    all_three = generated(DYNAMIC, affected=True, remote_cache=True, targeted=True)
+
+    found = prove(made[CI], made, plan=DYNAMIC)
+
+    assert found.proved
+    assert (
+        "; ".join(EVENTS[:2]),
+        *("; ".join(f"{event}, {what} affected" for event in EVENTS[:2]) for what in ("nothing", "some jobs")),
+        "; ".join(EVENTS[2:]),
+    ) == found.events
+    assert prove(all_three[CI], all_three, plan=DYNAMIC).proved
+
+
+#: The gate's step that fetches the store.
+AGAIN = "        if: needs.plan.outputs.store != ''\n"
+#: The plan's step that hands on what is cached.
+HANDED = """\
+      - name: Keep the records
+        uses: $/.github/actions/keep-records
+        with:
+          artifact: records.plan.0
+"""
+GATE = "        run: |\n          .isonox/env/bin/isonox gate"
+BASED = '--results "$RESULTS" --base "$BASE"'
+#: Mistakes in what isonox writes where results are stored, and what is not affected is left out.
+IN_STORED = {
+    "the gate has no store": Planted(AGAIN, "        if: false\n", "the gate 'gate' is red: "),
+    "the gate has another store": Planted(
+        "key: ${{ needs.plan.outputs.store }}", "key: isonox-ci/1-1", "the gate 'gate' is red: "
+    ),
+    "the key is not handed on": Planted(
+        "      store: ${{ steps.store.outputs.cache-matched-key }}\n", "", "the gate 'gate' is red: "
+    ),
+    "what is cached is not handed on": Planted(HANDED, "", "job 'plan' does not upload the records of what is cached"),
+    "the gate does not fetch it": Planted(
+        "records: records.*", "records: records.{lint,tests,coverage,docs}.*", "misses artifact 'records.plan.0'"
+    ),
+    "the gate has no base": Planted(BASED, '--results "$RESULTS"', "the gate 'gate' is red: "),
+    "the plan has no base": Planted('--github --base "$BASE"', "--github", "the gate 'gate' is red: "),
+    "the base is another's": Planted(
+        f"          BASE: ${{{{ github.event.pull_request.base.sha }}}}\n{GATE}",
+        GATE,
+        "the gate 'gate' is red: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_STORED)
+def test_a_mistake_around_the_store_is_found(prove: Prove, name: str) -> None:
+    """Each gives a counter-example."""
+    made = generated(DYNAMIC, remote_cache=True, affected=True)
+    text = planted(made[CI], IN_STORED[name])
+
+    found = prove(text, made, plan=DYNAMIC)
+
+    assert not found.proved
+    assert [] != [str(one.cause) for one in found.counter_examples if IN_STORED[name].cause in str(one.cause)], [
+        (str(one.cause), one.event, one.faults, one.because, one.says) for one in found.counter_examples
+    ]
 
 
 #: Mistakes in what isonox writes where the matrices are planned at run time.

@@ -131,13 +131,17 @@ class Tracer:
 
     def _place(self, path: "Any", folder: int = -1) -> "str | None":
         """Return a path relative to the root, None for what does not count; `folder` is a descriptor."""
+        if path.__class__ is str and path in self.places:  # only absolute ones are there
+            return self.places[path]
         try:
             if isinstance(path, int):
-                path = os.readlink(f"/proc/self/fd/{path}")
+                path, folder = "", path
             path = os.fsdecode(path)
             if not os.path.isabs(path):
                 base = os.getcwd() if folder < 0 else os.readlink(f"/proc/self/fd/{folder}")
-                path = os.path.join(base, path)
+                if folder >= 0 and not f"{base}/".startswith(self.root):  # most are temporary folders being removed
+                    return None
+                path = os.path.join(base, path) if path else base
         except OSError:  # the current folder is gone, or this is no Linux
             return None
         if path not in self.places:
@@ -148,22 +152,24 @@ class Tracer:
         return self.places[path]
 
     def _find(self, path: str) -> "str | None":
-        folder, name = os.path.split(path)
-        if name in ("", ".", ".."):
-            real = os.path.realpath(path)
-        else:
-            if folder not in self.folders:
-                self.folders[folder] = os.path.realpath(folder)
-            real = os.path.join(self.folders[folder], name)
-            if os.path.islink(real):
-                real = os.path.realpath(real)
+        real = self._real(path)
         if real != path:
             self._note_links(path)
-        place = os.path.join(real, "")
-        if not place.startswith(self.root) or place.startswith(self.own):
-            return None
-        place = place[len(self.root) :].replace(os.sep, "/")
-        return None if any(apart in f"/{place}" for apart in _APART) else place[:-1]
+        if not real.startswith(self.root):
+            return "" if real + os.sep == self.root else None
+        place = real[len(self.root) :].replace(os.sep, "/")
+        apart = any(part in f"/{place}/" for part in _APART) or (real + os.sep).startswith(self.own)
+        return None if apart else place
+
+    def _real(self, path: str) -> str:
+        """Return a path without links; as fast as it gets, for many paths in the same folders."""
+        folder, _, name = path.rpartition(os.sep)
+        if not folder or name in ("", ".", ".."):
+            return os.path.realpath(path)
+        if folder not in self.folders:
+            self.folders[folder] = self._real(folder)
+        real = self.folders[folder] + os.sep + name
+        return os.path.realpath(real) if os.path.islink(real) else real
 
     def _note_links(self, path: str) -> None:
         """Note the links of the workspace that a path goes through."""
@@ -196,7 +202,7 @@ class Tracer:
             self._note("A", place)
 
     def _list(self, path: "Any" = None, *_: object) -> None:
-        place = self._place("." if path is None else path)
+        place = self._place("" if path is None else path)
         if place is None:
             return
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from isonox.errors import UsageError, did_you_mean
 from isonox.github.verify import globs, scenarios
+from isonox.github.verify.faults import Kind
 from isonox.github.verify.finding import Finding, found_at
 from isonox.github.verify.steps import ALLS_GREEN, CANCELLED, DOWNLOAD, FAILURE, GATES, SKIPPED, SUCCESS
 from isonox.github.verify.workflow_file import scalar_text
@@ -157,6 +158,7 @@ class _Search:
         gate = self.gate
         if not culprit and not self.facts:
             yield from self._left_out()
+        yield from self._not_handed_on()
         if culprit and self.outcomes[culprit].excused:
             node = self.workflow.jobs[culprit].node
             yield found_at(
@@ -198,6 +200,14 @@ class _Search:
         ran = {left.session for one in self.outcomes.values() for each in one.instances for left in each.ran}
         jobs = self.facts.plan.jobs if self.facts else ()
         return ", ".join(job.id for job in jobs if job.session not in ran)
+
+    def _not_handed_on(self) -> Iterator[Finding]:
+        """Yield that a job which knows results of others uploads none of their records."""
+        for name, outcome in self.outcomes.items():
+            known = {left.session for one in outcome.instances for left in one.ran if left.kind is Kind.CACHED}
+            if known - {left.session for upload in outcome.uploads for left in upload.records}:
+                what = f"job {name!r} does not upload the records of what is cached"
+                yield found_at(self.workflow.jobs[name].node, "steps", what, "they do not arrive", _AGAIN)
 
     def _overlooked(self, job: Job) -> Iterator[Finding]:
         why = "GitHub reports success when it fails"

@@ -17,7 +17,7 @@ from isonox.github.verify import causes, scenarios, triggers
 from isonox.github.verify.faults import BENIGN, OF_CACHED, OF_JOBS, OF_SESSIONS, Facts, Fault, Kind
 from isonox.github.verify.finding import Finding
 from isonox.github.verify.simulation import Simulator
-from isonox.github.verify.steps import PLANS, RESTORE, RESULTS, SKIPPED, SUCCESS, by_name
+from isonox.github.verify.steps import OURS, PLANS, RESTORE, RESULTS, SKIPPED, SUCCESS, by_name
 from isonox.github.verify.workflow_file import scalar_text
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class _Prover:
         """Yield every situation, with the kinds of stores and changes that make a difference."""
         every = [step for job in self.workflow.jobs.values() for step in job.every_step()]
         stored = any(step.uses == RESTORE and RESULTS in step.node.node("with").text("path") for step in every)
-        based = any(PLANS.search(step.script) and "--base" in step.script for step in every)
+        based = any("--base" in step.script and OURS.search(step.script) for step in every)
         for scenario in scenarios.scenarios(self.workflow, known):
             if self.facts:
                 yield from scenarios.varied(scenario, self.facts.plan, stored=stored, based=based)

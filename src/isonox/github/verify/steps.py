@@ -25,7 +25,7 @@ RESTORE = "actions/cache/restore"
 #: What the key of a store that is there ends in.
 _THERE = "of-an-earlier-run"
 #: A script that isonox or nox takes part in.
-_OURS = re.compile(r"\b(?:isonox|nox)\b")
+OURS = re.compile(r"\b(?:isonox|nox)\b")
 #: A script that may end otherwise than its commands do.
 _DECIDES = re.compile(r"\b(?:exit|false|test|return)\b|\[|!")
 #: A step that fails because an earlier one did, whose own failure was overlooked.
@@ -175,7 +175,7 @@ class Shift:
             return self._composite(step, contexts, step.action)
         script = step.script
         looked_at = (
-            _OURS.search(script)
+            OURS.search(script)
             or (self.job.id in self.crew.judging and _DECIDES.search(script))
             or (_OF_STEPS.search(step.condition) and _ENDS.search(script))
         )
