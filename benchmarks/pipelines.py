@@ -28,6 +28,9 @@ CORES = os.cpu_count() or 1
 _UNWANTED = ("CI", "FORCE_COLOR", "NO_COLOR", "VIRTUAL_ENV")
 _UNWANTED_PREFIXES = ("COVERAGE_", "GITHUB_", "ISONOX_", "MAKE", "NOX_", "PYTEST_", "UV_PROJECT", "_ISONOX")
 
+#: The run that the cached cases begin with; it is not measured.
+FILLING = "make ci, filling the cache"
+
 #: Green verdicts of jobs that ran.
 _RAN = ("passed", "waived")
 
@@ -203,9 +206,10 @@ def warm(pipeline: Pipeline, first: Sequence[Job], rounds: int) -> None:
 
 
 def cached(pipeline: Pipeline, rounds: int) -> None:
-    """Fill the cache; then change one file and run, and run again, in turn."""
+    """Change one file and run, and run again, in turn; before, everything is in the cache."""
     run = ["make", "ci"]
-    pipeline.measure("make ci, filling the cache", run, lambda _: "")
+    pipeline.measure(FILLING, run, lambda _: "")
+    pipeline.ways.pop(FILLING, None)
     for _ in range(rounds):
         pipeline.edit()
         pipeline.measure("make ci, one file changed", run, some_ran, bound=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,8 +38,7 @@ def read(runs: Iterable[Path], cores: int) -> list[Job]:
         planned = {}
         if (run / "plan.json").is_file():
             planned = {job["id"]: job for job in json.loads((run / "plan.json").read_bytes())["jobs"]}
-        for path in sorted((run / "records").glob("*.json")):
-            record = json.loads(path.read_bytes())
+        for record in _records(run):
             plan = planned.get(record["job"], {})
             weight = plan.get("weight", 1)
             jobs[record["job"]] = Job(
@@ -51,6 +50,13 @@ def read(runs: Iterable[Path], cores: int) -> list[Job]:
                 cacheable=plan.get("fingerprint") is not None,
             )
     return list(jobs.values())
+
+
+def _records(run: Path) -> list[dict[str, Any]]:
+    """Return the records of a run: those of cached verdicts lie in one file, the others in one each."""
+    cached = run / "cached.json"
+    known = json.loads(cached.read_bytes())["records"] if cached.is_file() else []
+    return [*known, *(json.loads(path.read_bytes()) for path in sorted((run / "records").glob("*.json")))]
 
 
 def critical_path(jobs: Sequence[Job]) -> float:

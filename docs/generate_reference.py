@@ -24,6 +24,7 @@ from isonox.history import comparison
 from isonox.model import config, pipeline, plan, record, verdict, workspace
 from isonox.report import document
 from isonox.sessions import environment
+from isonox.verbs import affected
 from isonox.verbs.declaration import Kind, Option, Verb
 from isonox.verbs.table import verbs
 
@@ -183,6 +184,7 @@ record of another version.
         ("Plan", "`.isonox/runs/<id>/plan.json`, and `isonox plan --json`", plan.Plan),
         ("Run", "`isonox ci --json`", document.RunDocument),
         ("Comparison", "`isonox compare --json`", comparison.Comparison),
+        ("Affected packages", "`isonox affected --json`", affected.AffectedDocument),
         ("Pipeline", "`isonox plan --all --json`", pipeline.Pipeline),
         ("Workspace", "`isonox plan --packages --json`", workspace.Workspace),
     ]

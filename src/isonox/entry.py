@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ _LOOKING = frozenset(
 
 def main() -> int:
     """Run the command line and return the exit code."""
+    gc.disable()  # there is no garbage before the first job runs, and thousands of records to be looked through for it
     if _LOOKING.intersection(sys.argv[1:2]) and not {"-h", "--help"}.intersection(sys.argv):
         with contextlib.suppress(GitError, OSError):  # the verb says it, with what it knows
             git.look_ahead(git.workspace(Path.cwd()))

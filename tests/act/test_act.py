@@ -75,7 +75,8 @@ def commit(repository: Path) -> None:
 def run(repository: Path, workflow: str, scratch: Path, *, event: str = "pull_request") -> ActRun:
     """Run a committed workflow of the repository, by default for a pull request; `scratch` gets all that it leaves.
 
-    What it saves for later runs is beside `scratch`. One thing is changed in it: `$/`, which act does not know, becomes the name that the repository has for act.
+    What it saves for later runs is beside `scratch`. One thing is changed in it: `$/`, which act does not know,
+    becomes the name that the repository has for act.
     """
     # act copies the folder for each job, and looks at every file for that: it gets one without environments.
     checkout = scratch / "checkout"

@@ -82,3 +82,12 @@ def test_several_folders_are_one_run(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, [], [{"job": name, "verdict": "passed", "seconds": 1}]) for name in "ab"]
 
     assert ["a", "b"] == [one.id for one in read(runs, 2)]
+
+
+def test_cached_verdicts_lie_in_one_file(tmp_path: Path) -> None:
+    """They count as jobs too; one that ran all the same counts once."""
+    run = write_run(tmp_path / "one", [], [{"job": "a", "verdict": "passed", "seconds": 2}])
+    cached = [{"job": name, "verdict": "cached", "seconds": 0} for name in "ab"]
+    (run / "cached.json").write_text(json.dumps({"version": 1, "records": cached}), encoding="utf-8")
+
+    assert {"a": "passed", "b": "cached"} == {one.id: one.verdict for one in read([run], 2)}

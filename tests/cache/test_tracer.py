@@ -199,6 +199,17 @@ def test_what_cannot_be_traced_says_so(traced: Traced) -> None:
     assert tracing.read(traced.report.read_bytes()) is None
 
 
+@pytest.mark.parametrize("version", ["3.6", "3.7"])
+def test_a_python_without_audit_hooks_says_so(traced: Traced, version: str) -> None:
+    """It reads the same file, and nothing else happens."""
+    python = interpreters.find(version, cache=traced.root.parent / "interpreters.json")
+    if python is None:
+        pytest.skip(f"there is no Python {version} here")
+
+    assert "went on\n" == traced.run("print('went on')", python=python)
+    assert [fact[0] for fact in traced.facts] == ["E"]
+
+
 def test_what_a_signal_raises_in_between_is_raised(tmp_path: Path) -> None:
     """A time limit that strikes while something is noted is not lost."""
     (tmp_path / "report").touch()

@@ -52,6 +52,9 @@ class NoxExecutor:
         dirty: Whether the working tree differs from it.
         slots: How many cores the jobs share; None where each may use all.
 
+    Attributes:
+        lost: Why jobs were spawned that were to be forked; empty if there were none.
+
     Raises:
         UsageError: `ISONOX_START` has a value that means nothing.
     """
@@ -83,13 +86,8 @@ class NoxExecutor:
         self._setting = Setting(root, noxfile, directory, variables, self._lifeline)
         self._spawned = Spawned(self._setting)
         self._forked: Forked | None = None
+        self.lost = ""
         self._may_fork = sys.platform == "linux" and START_VARIABLE not in environment
-        self._lost = ""
-
-    @property
-    def lost(self) -> str:
-        """Why jobs could not be forked, or not any more; empty where they are, or were not meant to be."""
-        return self._forked.lost if self._forked else self._lost
 
     def prepare(self) -> None:
         """Start the warm process, and return at once. Without this, the first job does it.
@@ -102,7 +100,7 @@ class NoxExecutor:
         try:
             self._forked = Forked(self._setting, self._spawn_late)
         except OSError as error:
-            self._lost = f"no process to fork them from: {error}"
+            self.lost = f"no process to fork them from: {error}"
 
     def start(self, job: PlannedJob, on_end: Callable[[str, int], None]) -> None:
         """Start a job; see `Executor.start`."""
@@ -114,11 +112,15 @@ class NoxExecutor:
             raise files.state_error(error, f"can't write {path}") from error
         cores = None if self._slots is None else job.cores(self._slots)
         planned = Planned(commit=self._commit, dirty=self._dirty, fingerprint=job.fingerprint, cores=cores)
-        if not (self._forked and self._forked.start(Asked(job, planned, on_end))):
-            self._spawned.start(job, planned, on_end)
+        if self._forked:
+            if self._forked.start(Asked(job, planned, on_end)):
+                return
+            self.lost = self._forked.lost
+        self._spawned.start(job, planned, on_end)
 
-    def _spawn_late(self, asked: Asked) -> None:
+    def _spawn_late(self, asked: Asked, lost: str) -> None:
         """Start a job that was to be forked, and could not; it counts as started."""
+        self.lost = lost
         job = asked.job.id
         try:
             self._spawned.start(asked.job, asked.planned, asked.on_end)

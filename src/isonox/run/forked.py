@@ -35,12 +35,14 @@ class Asked:
     """A job that the forkserver was asked for.
 
     Attributes:
+        sent: Whether the forkserver got to know of it.
         stopped: Whether it was asked to stop, too.
     """
 
     job: PlannedJob
     planned: Planned
     on_end: Callable[[str, int], None]
+    sent: bool = False
     stopped: bool = False
 
 
@@ -49,7 +51,7 @@ class Forked:
 
     Args:
         setting: What all jobs have in common.
-        instead: Starts a job that the forkserver turned out not to be able to start.
+        instead: Starts a job that the forkserver turned out not to be able to start, and gets the reason.
 
     Attributes:
         lost: Why jobs can't be forked, or not any more; empty as long as they can.
@@ -58,7 +60,7 @@ class Forked:
         OSError: It can't be started.
     """
 
-    def __init__(self, setting: Setting, instead: Callable[[Asked], None]) -> None:
+    def __init__(self, setting: Setting, instead: Callable[[Asked, str], None]) -> None:
         self.lost = ""
         self._directory = setting.directory
         self._instead = instead
@@ -89,7 +91,8 @@ class Forked:
                 return False
             self._jobs[asked.job.id] = asked
         job = asked.job
-        self._send(Start(job=job.id, session=job.session, posargs=job.posargs, planned=asked.planned))
+        start = Start(job=job.id, session=job.session, posargs=job.posargs, planned=asked.planned)
+        asked.sent = self._send(start)
         return True
 
     def interrupt(self, job: str) -> None:
@@ -105,25 +108,33 @@ class Forked:
             if self._ready:
                 self._send(Stop(job=job, now=True))
             else:  # it is busy with the noxfile, maybe for ever
-                processes.kill_tree(self._process.pid, grace=0)
+                self._end()
 
     def close(self) -> None:
         """End the forkserver, and what any job has left there."""
         self._closing = True
         if not self._ready:
-            processes.kill_tree(self._process.pid, grace=0)
+            self._end()
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
         try:
             self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
-            processes.kill_tree(self._process.pid, grace=0)
+            self._end()
         self._reader.join()
         self._connection.close()
 
-    def _send(self, request: messages.Request) -> None:
-        with contextlib.suppress(ConnectionError):  # nobody is there any more: the reader sees to what is lost
+    def _end(self) -> None:
+        if self._process.poll() is None:
+            processes.kill_tree(self._process.pid, grace=0)
+
+    def _send(self, request: messages.Request) -> bool:
+        """Return whether somebody is there; if not, the reader sees to what is lost."""
+        try:
             self._connection.sendall(messages.line(request))
+        except ConnectionError:
+            return False
+        return True
 
     def _read(self) -> None:
         """Take the answers, until the forkserver is gone."""
@@ -131,15 +142,14 @@ class Forked:
             for line in lines:
                 self._take(messages.answer(line))
         code = self._process.wait()
-        with self._lock:
-            self._gone = True
-            left = list(self._jobs.values())
         if self._closing:
             return
         self.lost = self.lost or f"the process to fork them from ended: {self._how(code)}"
-        if self._ready:
-            processes.end_children()  # its jobs have become ours
-        for asked in left:
+        with self._lock:  # until it is open again, no job starts in another way
+            if self._ready:
+                processes.end_children()  # its jobs have become ours
+            self._gone = True
+        for asked in list(self._jobs.values()):
             self._lose(asked)
 
     def _take(self, answer: messages.Answer) -> None:
@@ -148,13 +158,14 @@ class Forked:
                 self._ready = True
             case Refused(reason=reason):
                 self.lost = reason
+                self._end()  # with what the noxfile started
             case Ended(job=job, exit_code=code):
                 self._jobs.pop(job).on_end(job, code)
 
     def _lose(self, asked: Asked) -> None:
         """Start elsewhere what was not started yet; what was running has ended."""
-        if not self._ready and not asked.stopped:
-            self._instead(asked)
+        if not (asked.stopped or (self._ready and asked.sent)):
+            self._instead(asked, self.lost)
             return
         with contextlib.suppress(StateError):
             files.append(self._directory.log_path(asked.job.id), f"\nisonox: {self.lost}\n")

@@ -88,5 +88,6 @@ class Spawned:
 
     def kill(self, job: str) -> None:
         """End a job and everything below it; see `Executor.kill`."""
-        if child := self._children.get(job):
+        child = self._children.get(job)
+        if child and child.poll() is None:
             processes.kill_tree(child.pid, grace=0)

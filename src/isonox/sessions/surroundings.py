@@ -66,7 +66,7 @@ def of(root: Path, project: Project, tree: Tree, memory: Memory, environ: Mappin
         variables={name: environ[name] for name in project.config.pass_env if name in environ},
         discovered=recall(memory),
         lock=lock.digest,
-        program=lambda path: program(path, environ),
+        program=lambda path: program(path, root, memory, environ),
         read=lambda path: (root / path).read_bytes(),
     )
 
@@ -93,10 +93,15 @@ def remember(memory: Memory, found: Mapping[str, Discovered]) -> None:
 
 
 def discovered(record: Record) -> Discovered:
-    """Return what a record tells of its job: what it installed, and the programs that are not in its environment."""
+    """Return what a record tells of its job: what it installed, and the programs that are not in its environment.
+
+    Those in the workspace, such as in the environment that isonox runs in, are named from its root: the next machine
+    may have that somewhere else.
+    """
+    root = f"{record.places['root']}{os.sep}" if "root" in record.places else ""
     made = [f"{record.places[name]}{os.sep}" for name in ("environment", "environments") if name in record.places]
     programs = dict.fromkeys(
-        command.argv[0]
+        command.argv[0].removeprefix(root)
         for command in record.commands
         if command.phase == "session" and command.argv and not command.argv[0].startswith(tuple(made))
     )
@@ -108,15 +113,36 @@ def locked(root: Path, tree: Tree, memory: Memory) -> Callable[[Installation], s
     return _Lock(root, tree, memory).digest
 
 
-def program(path: str, environ: Mapping[str, str]) -> str:
+def program(path: str, root: Path, memory: Memory, environ: Mapping[str, str]) -> str:
     """Return what changes when a program does: where its name leads to now, its size and time.
 
+    Of one in the workspace it is the content: whoever installs there anew, gives it another time.
+
     Args:
-        path: As it was called.
+        path: As it was called; from the root where it is below that.
+        root: The workspace's.
+        memory: Keeps what content a file has.
         environ: Its PATH decides which one is meant.
     """
+    if not os.path.isabs(path):  # noqa: PTH117 - many of them, at each start
+        return f"{path} {_content(root / path, memory)}"
     place = shutil.which(os.path.basename(path), path=environ.get("PATH")) or path  # noqa: PTH119
     return f"{path} {_state(path)} {place} {_state(place)}"
+
+
+def _content(path: Path, memory: Memory) -> str:
+    key = f"{path} {_state(str(path))}"
+    with contextlib.suppress(StateError):
+        if kept := memory.recall("content", key):
+            return kept.decode()
+    try:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return "none"
+    with contextlib.suppress(StateError):
+        memory.remember("content", key, found.encode())
+    return found
 
 
 class _Interpreters:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isonox.errors import StateError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: The folder of isonox's own state, relative to the workspace root.
 STATE = ".isonox"

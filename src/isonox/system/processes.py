@@ -61,15 +61,15 @@ def descendants(pid: int) -> list[psutil.Process]:
     if pid == os.getpid() and not has_children():
         return []
     try:
-        return [process for process in psutil.Process(pid).children(recursive=True) if _is_alive(process)]
+        return _below(psutil.Process(pid))
     except psutil.Error:
         return []
 
 
-def children(pid: int) -> list[psutil.Process]:
-    """Return the living processes that `pid` is the parent of."""
+def _below(root: psutil.Process) -> list[psutil.Process]:
+    """As `descendants`; of another process that has got the root's id meanwhile, nothing."""
     try:
-        return [process for process in psutil.Process(pid).children() if _is_alive(process)]
+        return [process for process in root.children(recursive=True) if _is_alive(process)]
     except psutil.Error:
         return []
 
@@ -78,7 +78,7 @@ def end_children(but: Iterable[int] = ()) -> None:
     """End the children of this process, with everything below them, except those with the given ids."""
     if has_children():
         kept = set(but)
-        for process in children(os.getpid()):
+        for process in psutil.Process().children():
             if process.pid not in kept:
                 kill_tree(process.pid, grace=0)
 
@@ -96,10 +96,13 @@ def kill_tree(pid: int, *, grace: float, include_root: bool = True) -> None:
     New processes may appear while old ones die, so the tree is read again until it is empty. Nobody is waited
     for in the system's sense: whoever started a process still gets its exit code.
     """
-    family = set(descendants(pid))
+    try:
+        root = psutil.Process(pid)
+    except psutil.Error:
+        return
+    family = set(_below(root))
     if include_root:
-        with contextlib.suppress(psutil.Error):
-            family.add(psutil.Process(pid))
+        family.add(root)
     signal_all(family, signal.SIGTERM)
     now = time.monotonic()
     kill_from, give_up = now + grace, now + grace + _KILLING
@@ -110,7 +113,7 @@ def kill_tree(pid: int, *, grace: float, include_root: bool = True) -> None:
         for process in living:
             with contextlib.suppress(psutil.Error):
                 family.update(process.children(recursive=True))
-        family.update(descendants(pid))
+        family.update(_below(root))
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -87,6 +88,8 @@ class Results:
                 self.problems.append(f"{job} runs again: {error}")
             else:
                 records[job] = self._record(self.plan.by_id[job], entry, directory)
+        with contextlib.suppress(StateError):  # then they are only thought to be older than they are
+            self.checkout.store.touch([found[job].fingerprint for job in records], clock.posix())
         return records
 
     def _record(self, job: PlannedJob, entry: Entry, directory: RunDirectory) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ def run(  # noqa: PLR0913 - what to run, and how
         fail_fast: Whether the first red job stops the run.
         live: Whether a terminal may get a live board.
     """
+    gc.enable()
     slots = jobs or given_cores(os.environ)
     executor = NoxExecutor(
         checkout.root, plan.noxfile, directory, os.environ, commit=plan.commit, dirty=plan.dirty, slots=slots

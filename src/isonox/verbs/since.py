@@ -130,7 +130,8 @@ class _Comparison:
     @cached_property
     def _programs(self) -> dict[str, str]:
         """The programs among the files that differ, by path."""
-        found = [path for path, entry in self._changes.now.items() if entry.startswith(_PROGRAM)]
+        before, now = self._changes.before, self._changes.now
+        found = [path for path in before if _PROGRAM in (before[path][:6], now[path][:6])]
         return {os.path.normpath(self._checkout.root / path): path for path in found}
 
     @cached_property

@@ -1,7 +1,8 @@
 """Loaded by every Python process of a session: it notes what of the workspace the process uses.
 
-The folder of this file is on the processes' PYTHONPATH, so `site` imports it at their start. It runs on every Python
-from 3.8 on: it imports nothing but what is loaded already, and lets the process go on whatever happens here.
+The folder of this file is on the processes' PYTHONPATH, so `site` imports it at their start. It traces Python from 3.8
+on; older ones say that they can't be traced, so their syntax is all that may be used here. It imports nothing but what
+is loaded already, and lets the process go on whatever happens.
 
 A report is one file for all processes of a session. It grows by a fact at a time, in the order of what happened, each
 once per process: a letter, what it is about, a null byte. Paths are relative to the workspace's root.
@@ -219,7 +220,8 @@ class Tracer:
             self._note("W", place)
 
     def _link(self, _target: "Any", path: "Any", folder: int = -1, *_: object) -> None:
-        if place := self._place(path, folder):
+        place = self._place(path, folder)
+        if place:
             self._note("W", place)
 
     def _move(self, old: "Any", new: "Any", old_folder: int = -1, new_folder: int = -1, *_: object) -> None:
@@ -232,17 +234,21 @@ class Tracer:
             self._note("A", source)
 
     def _remove(self, path: "Any", folder: int = -1, *_: object) -> None:
-        if place := self._place(path, folder):
+        place = self._place(path, folder)
+        if place:
             self._note("A", place)
 
     def _import(self, _module: "Any", filename: "Any" = None, *_: object) -> None:
         """Note an extension module; others are opened."""
-        if filename and (place := self._place(filename)):
+        place = self._place(filename) if filename else None
+        if place:
             self._note("R", place)
 
     def _run(self, program: "Any", *_: object) -> None:
         """Note a program or a library that is named by its path; others are no files of the workspace."""
-        if isinstance(program, (str, bytes)) and os.sep in os.fsdecode(program) and (place := self._place(program)):
+        named = isinstance(program, (str, bytes)) and os.sep in os.fsdecode(program)
+        place = self._place(program) if named else None
+        if place:
             self._note("R", place)
 
     def _database(self, path: "Any", *_: object) -> None:
