@@ -50,6 +50,7 @@ def main() -> None:
         root = _workspace(Path(folder).resolve() / "root")
         report = root.parent / "report"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ISONOX"))}
+        kept["PYTEST_DEBUG_TEMPROOT"] = str(root.parent)  # where nobody else's folders wait to be removed
         ours = {
             "PYTHONPATH": str(Path(sitecustomize.__file__).parent),
             sitecustomize.REPORT: str(report),

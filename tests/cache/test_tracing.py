@@ -166,13 +166,12 @@ def test_what_the_session_made_itself_is_fine_from_then_on(root: Path, facts: li
 
 def test_inputs_that_the_session_changes_are_told(root: Path) -> None:
     """Changed, replaced, moved or removed; not what git does not see, or what does not count."""
-    facts = ("WREADME.md", "Alibs/api/api.py", "Mdocs/index.md//docs/new.md", "Aout/report.json", "Wlibs/web/web.py")
+    facts = ("WREADME.md", "Alibs/api/data", "Mdocs/index.md//docs/new.md", "Aout/report.json", "Wlibs/web/web.py")
 
-    found = judged(root, of("docs/*", "*.md", "libs/api/*"), *facts)
+    found = judged(root, of("docs/*", "*.md", "libs/api/**"), *facts)
 
-    assert [("wrote", path) for path in ("README.md", "libs/api/api.py", "docs/index.md")] == [
-        (one.kind, one.what) for one in found
-    ]
+    expected = ["README.md", "docs/index.md", "libs/api/data/a.json"]
+    assert [("wrote", path) for path in expected] == [(one.kind, one.what) for one in found]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def ended(job, verdict, reason=""):
     record = Record(
         isonox="0", run="r", job=job.id, stage="s", verdict=verdict, reason=reason, started="", seconds=1.5
     )
-    return JobEnded(job=job, record=record, log=log)
+    return JobEnded(job=job, record=record)
 
 def wait(board, seconds):
     end = time.monotonic() + seconds
@@ -188,8 +188,8 @@ def test_lines_are_one_at_the_start_and_one_at_the_end_of_each_job(
     lines(JobStarted(job=one, log=log))
     lines(Tick())
     lines(JobAdded(job=two))
-    lines(JobEnded(job=one, record=record(one, Verdict.FAILED, reason="exit 1:\n[/x]", seconds=61.0), log=log))
-    lines(JobEnded(job=two, record=record(two, Verdict.BLOCKED, reason="it failed", seconds=0.0), log=log))
+    lines(JobEnded(job=one, record=record(one, Verdict.FAILED, reason="exit 1:\n[/x]", seconds=61.0)))
+    lines(JobEnded(job=two, record=record(two, Verdict.BLOCKED, reason="it failed", seconds=0.0)))
     lines(RunEnded(plan=plan(one), records=(), seconds=1.0, interrupted=False, directory=directory.path))
 
     assert [
@@ -210,7 +210,7 @@ def test_lines_are_coloured_only_where_that_is_wanted(
     """The word is there in both cases."""
     made = console(force_terminal=True, color_system="standard", _environ=variables)
 
-    Lines(made)(JobEnded(job=job("lint"), record=record(job("lint"), Verdict.FAILED), log=Path()))
+    Lines(made)(JobEnded(job=job("lint"), record=record(job("lint"), Verdict.FAILED)))
 
     assert coloured == ("\x1b[1;31m" in printed(made))
     assert "failed    lint 1.0s\n" == plain(printed(made))
@@ -245,7 +245,7 @@ def test_a_reader_that_has_gone_does_not_stop_the_run(
 
         take(RunStarted(plan=run.plan, slots=1, directory=run.directory))
         take(JobStarted(job=one, log=run.directory))
-        take(JobEnded(job=one, record=record(one), log=run.directory))
+        take(JobEnded(job=one, record=record(one)))
         take(run)
 
     with pytest.raises(OSError, match=r"Broken pipe|Input/output error"):
@@ -335,8 +335,7 @@ def test_hundreds_of_jobs_that_end_at_once_each_get_their_line(
     with Board(made) as board:
         board(RunStarted(plan=plan(*jobs), slots=8, directory=directory.path))
         for one in jobs:
-            log = directory.log_path(one.id)
-            board(JobEnded(job=one, record=record(one, Verdict.CANCELLED, reason="interrupted", seconds=0.0), log=log))
+            board(JobEnded(job=one, record=record(one, Verdict.CANCELLED, reason="interrupted", seconds=0.0)))
 
     lines = re.findall(r"cancelled tests\(\d+\): interrupted", plain(printed(made)))
     assert [f"cancelled tests({n}): interrupted" for n in range(500)] == lines
@@ -369,8 +368,8 @@ def test_the_header_counts_and_forecasts(
     """Done, red, elapsed, what is left from history, and how much of that is a guess."""
     a, b, c = (job(name, estimate_seconds=60.0, estimate_from="history") for name in "abc")
     ends = [
-        JobEnded(job=a, record=record(a), log=Path()),
-        JobEnded(job=b, record=record(b, Verdict.FAILED), log=Path()),
+        JobEnded(job=a, record=record(a)),
+        JobEnded(job=b, record=record(b, Verdict.FAILED)),
     ]
     joined = JobAdded(job=job("guess"))
 

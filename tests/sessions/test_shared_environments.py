@@ -119,7 +119,7 @@ def more(session):
     %s
     session.run("python", "-c", "import idna, pytest")
     assert kept.read_text() == "yes"
-    assert session.bin == session.virtualenv.location + "/bin"
+    assert session.bin == session.virtualenv.location + "/bin" == str(session.env_dir / "bin")
 
 @isonox.session(python="3.11")
 def plain(session):
@@ -208,8 +208,10 @@ import isonox
 
 @isonox.session(python="3.11", per_package=True)
 def tests(session):
-    session.install_group(project=True, editable="copied" not in session.posargs)
-    session.run("python", "-c", "import core")
+    session.install_group(project=True)
+    if "copied" in session.posargs:
+        session.install_group(project=True, editable=False)
+    session.run("python", "-c", "import core; print('core is in', core.__file__)")
 
 @isonox.session(python="3.11", per_package=True)
 def types(session):
@@ -220,6 +222,7 @@ def types(session):
     manifest = (made.path / "core/pyproject.toml").read_text()
     made.write({"core/pyproject.toml": f"{manifest}\n[tool.any]\n"})
     edited = made.run_nox("-s", "tests-3.11(core)")
+    before = contents(environment_of(edited.record))
     copied = made.run_nox("-s", "tests-3.11(core)", "--", "copied")
 
     assert (0, 0, 0) == (run.exit_code, edited.exit_code, copied.exit_code), run.output + edited.output + copied.output
@@ -228,6 +231,8 @@ def types(session):
     assert places["tests-3.11(core)"] != places["tests-3.11(shop)"]
     assert environment_of(edited.record) not in places.values()
     assert made.path / ".nox/tests-core" == environment_of(copied.record)
+    assert before == contents(environment_of(edited.record))
+    assert f"core is in {made.path / '.nox/tests-core'}" in copied.output
     assert (True, "core") == (edited.record.installations[0].project, edited.record.installations[0].package)
 
 

@@ -197,7 +197,8 @@ def test_an_empty_plan_is_green_and_says_so(repo: Repository) -> None:
     assert f"green: 0 jobs: {words}" in run.stdout
     assert ("green", {}) == (json.loads(document.stdout)["verdict"], json.loads(document.stdout)["verdicts"])
     assert f"note: {words}" in plan.stdout
-    assert "Traceback" not in matrices.stderr
+    gate = isonox(repo, "gate", "--base", "main", "--run", "none", "--results", "plan=success check=skipped")
+    assert (0, "") == (gate.returncode, gate.stderr)
 
 
 def test_an_empty_base_is_none(repo: Repository) -> None:
@@ -286,6 +287,18 @@ def test_a_package_that_comes_goes_or_has_another_name(repo: Repository) -> None
 
     assert {"check(catalog)", "check(shop)", "check(cents)"} <= {*found}
     assert "changed libs/money/pyproject.toml" == found["check(cents)"][0]
+
+
+def test_the_first_package_in_a_folder_concerns_everything(tmp_path: Path) -> None:
+    """Standard stages look for configuration in the folders around packages."""
+    repo = made(tmp_path / "repository", FILES | {"pyproject.toml": '[tool.isonox]\npythons = ["3.12"]\n'})
+
+    edit(repo, {"libs/new/pyproject.toml": package("new")})
+    beside = {*concerned(repo)}
+    edit(repo, {"libs/new/pyproject.toml": None, "apps/new/pyproject.toml": package("new")})
+
+    assert {"check(new)", "after", "whole", *CHECKS} == beside  # those of CHECKS are only required
+    assert {"check(new)", *ALL} == {*concerned(repo)}
 
 
 LOCKED = inspect.cleandoc(

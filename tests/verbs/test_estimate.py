@@ -101,9 +101,11 @@ def test_a_run_on_github_is_played_with_its_set_ups(made: Repository) -> None:
     (part / "end.json").unlink()
 
     found = document(made.path, "--run", str(there.path))
+    killed = isonox(made.path, "estimate", "--run", str(part))
 
     assert ("fetched", 4, None) == (found["run"], found["jobs"], found["slots"])
     assert 0 < found["schedule"]["predicted_seconds"]
+    assert (2, True) == (killed.returncode, "does not say how long it took: it was killed, or" in killed.stderr)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,9 @@ def test_every_key_is_read(tree: Tree) -> None:
             licenses = { allow = ["MIT"], deny = ["GPL-3.0"], ignore = { left-pad = "vendored" } }
             runner = "ubuntu-24.04-arm"
             branches = ["main", "release/*"]
+            target-minutes = 7.5
+            remote-cache = true
+            affected = true
         """
         }
     )
@@ -56,6 +59,9 @@ def test_every_key_is_read(tree: Tree) -> None:
         licenses=Licenses(allow=("MIT",), deny=("GPL-3.0",), ignore={"left-pad": "vendored"}),
         runner="ubuntu-24.04-arm",
         branches=("main", "release/*"),
+        target_minutes=7.5,
+        remote_cache=True,
+        affected=True,
     )
 
 
@@ -111,6 +117,10 @@ def test_all_problems_come_at_once(tree: Tree) -> None:
         ("packages = ['']", "packages[0]: is empty"),
         ("ci = [2026-11-21]", "ci[0]: expected a string, got a date or time"),
         ("runner = ' '", "runner: is empty"),
+        ("target-minutes = 0", "target-minutes: 0 must be more than 0 and finite"),
+        ("target-minutes = '5'", "target-minutes: expected a number of minutes, got the string '5'"),
+        ("remote-cache = 1", "remote-cache: expected true or false, got the number 1"),
+        ("affected = 'yes'", "affected: expected true or false, got the string 'yes'"),
     ],
 )
 def test_one_problem(tree: Tree, line: str, problem: str) -> None:

@@ -134,8 +134,7 @@ class _Judge:
     def __init__(self, scope: Scope, used: _Used) -> None:
         self._scope = scope
         self._used = used
-        used_files = dict.fromkeys((*used.read, *used.changed))
-        self._files = [path for path in used_files if self._matters(path) and not self._is_folder(path)]
+        self._files = [path for path in used.read if self._matters(path) and not self._is_folder(path)]
         self._listed = [path for path in used.listed if self._matters(path) and self._is_folder(path)]
         self._counted = set(inputs.counted(scope.inputs, scope.workspace, self._files))
         self._of_packages = self._folders_of(inputs.Inputs(packages=scope.inputs.packages))
@@ -156,7 +155,7 @@ class _Judge:
             yield Undeclared(kind="read", what=history, hint=hint)
         for path in self._files:
             fine = path in self._counted and (self._is_seen(path) or not self._exists(path))
-            if path in self._used.read and not fine and not _is_history(path):
+            if not fine and not _is_history(path):
                 yield Undeclared(kind="read", what=path, hint=self._hint(path, path))
 
     def listings(self) -> Iterator[Undeclared]:
@@ -167,11 +166,13 @@ class _Judge:
             yield Undeclared(kind="listed", what=folder or ".", hint=self._hint(folder, f"names:{_inside(folder)}**"))
 
     def writes(self) -> Iterator[Undeclared]:
-        """Yield the inputs that the session changed."""
-        for path in self._files:
-            if path in self._used.changed and path in self._counted and path in self._seen:
-                hint = "keep it as it is, or write where git ignores it (session.artifacts, session.create_tmp())"
-                yield Undeclared(kind="wrote", what=path, hint=hint)
+        """Yield the inputs that the session changed, or removed, perhaps with a folder."""
+        changed = {path for path in self._used.changed if self._matters(path)}
+        seen = self._scope.seen(sorted(changed)) if changed else ()
+        files = [path for path in seen if path in changed or not changed.isdisjoint(_above(path))]
+        for path in inputs.counted(self._scope.inputs, self._scope.workspace, files):
+            hint = "keep it as it is, or write where git ignores it (session.artifacts, session.create_tmp())"
+            yield Undeclared(kind="wrote", what=path, hint=hint)
 
     def connections(self) -> Iterator[Undeclared]:
         """Yield the addresses at which something else than the session answers."""

@@ -50,7 +50,6 @@ class JobEnded:
 
     job: PlannedJob
     record: Record
-    log: Path
 
 
 @dataclass(frozen=True, kw_only=True)

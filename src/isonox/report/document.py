@@ -106,7 +106,8 @@ def of_run(ended: RunEnded) -> RunDocument:
     directory = RunDirectory(ended.directory)
     noxfile = _from_here(_root(directory.path) / ended.plan.noxfile)
     seconds = {record.job: _worked(record) for record in ended.records}
-    path = tuple(job for job in critical_path(ended.plan.jobs, seconds) if seconds[job] > 0)
+    jobs = [job for job in ended.plan.jobs if seconds[job.id] > 0 or job.requires]  # others count for nothing
+    path = tuple(job for job in critical_path(jobs, seconds) if seconds[job] > 0)
     red = [record for record in ended.records if not record.verdict.green]
     repeat = []
     for record in sorted(red, key=has_started):
@@ -128,7 +129,7 @@ def of_run(ended: RunEnded) -> RunDocument:
         wall_seconds=round(ended.seconds, 3),
         sum_seconds=round(sum(seconds.values()), 3),
         slots=ended.slots,
-        lower_bound_seconds=round(lower_bound(ended.plan.jobs, seconds, ended.slots), 3) if ended.slots else None,
+        lower_bound_seconds=round(lower_bound(jobs, seconds, ended.slots), 3) if ended.slots else None,
         critical_path=CriticalPath(jobs=path, seconds=round(sum(seconds[job] for job in path), 3)),
         tests=_tests(ended.records),
         verdicts={record.job: record.verdict for record in ended.records},

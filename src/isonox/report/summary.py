@@ -232,11 +232,11 @@ def _notes(run: RunDocument, width: int) -> Iterator[tuple[str, str]]:
         reasons = [record.reason] if record.verdict in (Verdict.PASSED, Verdict.CACHED) else []  # others stand above
         if record.from_run and record.from_run not in record.reason:
             reasons.append(f"from run {record.from_run}")
-        texts = [wording.one_line(text) for text in (*reasons, *record.notes)]
+        texts = [wording.one_line(text) for text in (*reasons, *record.notes) if text]
         for text in filter(None, dict.fromkeys(texts)):
-            found.setdefault(text, []).append(wording.one_line(record.job))
+            found.setdefault(text, []).append(record.job)
     for text, jobs in found.items():
-        label = wording.cut(f"note {wording.some(jobs, _NAMED)}", max(1, width - 2))
+        label = wording.cut(f"note {wording.one_line(wording.some(jobs, _NAMED))}", max(1, width - 2))
         # Less one: a wide character may not fit into the last cell of a line.
         shown = Text(f"{label}: {text}")
         shown.truncate(2 * width - 1, overflow="ellipsis")

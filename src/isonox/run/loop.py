@@ -16,6 +16,7 @@ from isonox.model.events import Event, JobAdded, JobEnded, JobStarted, RunEnded,
 from isonox.model.plan import Plan, PlannedJob, Reason, ReasonKind
 from isonox.model.record import blank_record
 from isonox.model.verdict import Verdict
+from isonox.planning.graph import topological
 from isonox.run.outcome import settle
 from isonox.run.scheduler import Scheduler, Stopped
 from isonox.system import clock
@@ -93,9 +94,11 @@ class Loop:
             StateError: The plan can't be written. Later failures to write are kept in `problems`.
         """
         self.directory.write_plan(self.plan)
-        scheduler = Scheduler(self.plan.jobs, self.slots, self.fail_fast, self.hits)
         begin = clock.monotonic()
         self._emit(RunStarted(plan=self.plan, slots=self.slots, directory=self.directory.path))
+        self._settle_known()
+        waiting = [job for job in self.plan.jobs if job.id not in self._records]
+        scheduler = Scheduler(waiting, self.slots, self.fail_fast, self.hits)
         with _signals_to(self._inbox):
             while not scheduler.finished or self._running:
                 for one in scheduler.release_notified():
@@ -119,6 +122,14 @@ class Loop:
         )
         self._emit(ended)
         return ended
+
+    def _settle_known(self) -> None:
+        """Take the records of jobs that are known and wait for nothing that has to run."""
+        by_id = self.plan.by_id
+        for name in topological({job.id: job.requires for job in self.plan.jobs}) if self.hits else ():
+            if name in self.hits and all(one in self._records for one in by_id[name].requires if one in by_id):
+                self._records[name] = self.hits[name]
+                self._emit(JobEnded(job=by_id[name], record=self.hits[name]))
 
     def _start(self, job: PlannedJob, scheduler: Scheduler) -> None:
         self._running[job.id] = _Running(job, clock.timestamp(clock.now()), clock.monotonic())
@@ -179,7 +190,7 @@ class Loop:
         """Store a job's final record, tell everybody, and free those who waited for it."""
         job = self.plan.by_id[record.job]
         self._store(record, stored=stored)
-        self._emit(JobEnded(job=job, record=record, log=self.directory.log_path(job.id)))
+        self._emit(JobEnded(job=job, record=record))
         stopped = scheduler.end(job.id, record.verdict)
         self._join_notified(scheduler, record)
         for one in stopped:
@@ -193,14 +204,14 @@ class Loop:
             self.plan, stopped.job, stopped.verdict, stopped.reason, run=self.directory.id, started=now
         )
         self._store(record)
-        self._emit(JobEnded(job=stopped.job, record=record, log=self.directory.log_path(stopped.job.id)))
+        self._emit(JobEnded(job=stopped.job, record=record))
 
     def _join_notified(self, scheduler: Scheduler, record: Record) -> None:
         """Let the sessions that this one notified join the run; one that takes part already does not run again."""
         if scheduler.stopping:
             return
         for notification in record.notified:
-            if scheduler.knows(notification.session):
+            if notification.session in self._records or scheduler.knows(notification.session):
                 continue
             reason = Reason(kind=ReasonKind.NOTIFIED, detail=record.job)
             posargs = self.plan.selection.posargs if notification.posargs is None else notification.posargs

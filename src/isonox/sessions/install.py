@@ -62,6 +62,8 @@ def install_group(  # noqa: PLR0913 - the arguments of Session.install_group and
     venv = session.virtualenv
     sharing = venv if isinstance(venv, Environment) and venv.build and editable and not venv.changed else None
     if sharing is None:
+        if isinstance(venv, Environment):
+            venv.leave()
         _ = venv.location  # which makes it
     python = sharing.build.version if sharing and sharing.build else environment_interpreter(session).version
     before = job.installations[-1] if job.installations else Installation()
@@ -84,8 +86,9 @@ def before_change(session: nox.Session, job: ActiveJob) -> None:
     """Give the session an environment of its own, with what it has installed so far: it is about to change it."""
     venv = session.virtualenv
     if isinstance(venv, Environment):
-        venv.changed = True
-        if venv.leave():
+        was_shared = venv.shared is not None
+        venv.leave()
+        if was_shared:
             _fill_own(session, job, _entries(job, job.installations[-1]), editable=True)
     if folder := place(session):
         with contextlib.suppress(FileNotFoundError):

@@ -111,6 +111,11 @@ class RunDirectory:
         return cls(path)
 
     @property
+    def is_fetched(self) -> bool:
+        """Whether other machines did this run, or a part of it."""
+        return (self.path / "parts").is_dir()
+
+    @property
     def plan_path(self) -> Path:
         """The plan's file."""
         return self.path / "plan.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import nox
@@ -15,7 +16,6 @@ from isonox.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from isonox.model.config import Config
     from isonox.model.record import TestCounts
@@ -93,6 +93,11 @@ class Session(nox.Session):
         if args and isinstance(args[0], (str, os.PathLike)) and install.changes_environment(args):
             install.before_change(self, active_job())
         return super().run(*args, **options)
+
+    @property
+    def env_dir(self) -> Path:
+        """The folder of the session's environment, which may be one that sessions share."""
+        return Path(self.virtualenv.location) if isinstance(self.virtualenv, Environment) else super().env_dir
 
     def create_tmp(self) -> str:
         """Return a folder for temporary files; another run of this session waits until this one has ended."""

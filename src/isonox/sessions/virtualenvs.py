@@ -39,7 +39,7 @@ class Environment(VirtualEnv):
         program: The interpreter that it is, or will be, made of.
         build: What that says of itself; without it, nothing is shared.
         shared: The shared environment that is used now.
-        changed: Whether the session has installed something itself: from then on it keeps its own environment.
+        changed: Whether the session's own environment may have been changed: then it is the one to use.
     """
 
     _unmade: str | None = None  # while nox's own __init__ asks
@@ -94,6 +94,7 @@ class Environment(VirtualEnv):
             key: The whole key of what is wanted.
             fill: Installs, if need be, into the new environment that this one is meanwhile.
         """
+        before = self._location
 
         def make(folder: Path) -> Made:
             self._move(str(folder))
@@ -104,18 +105,17 @@ class Environment(VirtualEnv):
         try:
             held = pool.environment(place, key, make)
         except BaseException:
-            self.leave()
+            self._move(before)
             raise
         self.release()
         self._move(str(held.folder))
         self._reused, self.shared = True, held
 
-    def leave(self) -> bool:
-        """Go back to the session's own environment; return whether it was a shared one until now."""
-        was_shared = self.shared is not None
+    def leave(self) -> None:
+        """Go back to the session's own environment, for good: it may be changed now."""
+        self.changed = True
         self.release()
         self._move(self._own)
-        return was_shared
 
     def release(self) -> None:
         """Let the shared environment go; this object still says where it is."""

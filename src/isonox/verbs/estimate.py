@@ -142,6 +142,11 @@ def _validated(checkout: Checkout, run: RunDirectory, runners: int) -> Validatio
     if not records:
         raise UsageError(f"nothing ran in {run.path}", hint="name a run in which jobs ran: isonox estimate --run ID")
     plan, end = run.read_plan(), run.read_end()
+    if end is None and not run.is_fetched:
+        raise UsageError(
+            f"{run.path} does not say how long it took: it was killed, or an older isonox made it",
+            hint="name another run: isonox estimate --run latest",
+        )
     ran = [job for job in plan.jobs if job.id in records]
     took = [msgspec.structs.replace(job, estimate_seconds=records[job.id].seconds) for job in ran]
     recorded = end.seconds if end else forecasts.wall(records.values())

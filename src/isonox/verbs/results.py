@@ -19,14 +19,16 @@ from isonox.system import clock
 from isonox.verbs.checkout import Checkout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from isonox.cache.fingerprint import Fingerprint
     from isonox.model.plan import Plan, PlannedJob
     from isonox.model.record import Record
-    from isonox.model.tree import Tree
     from isonox.sessions.run_directory import RunDirectory
+
+#: Jobs of which each is asked for its files; with more, all files are looked at.
+_FEW = 10
 
 
 def known(checkout: Checkout, plan: Plan) -> dict[str, Entry]:
@@ -144,7 +146,7 @@ class Results:
         told = {record.job: surroundings.discovered(record) for record in records}
         if {job: known.get(job) for job in told} != told:
             surroundings.remember(self.checkout.store, {**known, **told})
-        touched, moved = _touched(self.checkout.root, self.checkout.tree, self.started)
+        touched, moved = _touched(self.checkout.root, self._counted(part), self.started)
         if touched or moved:
             after = _again(self.checkout.root, part)
         else:  # so every file is what it was
@@ -167,6 +169,18 @@ class Results:
                 expires=None if facts.cache_seconds is None else stored + facts.cache_seconds,
                 origin="github" if _on_github() else "local",
             )
+
+    def _counted(self, plan: Plan) -> Collection[str]:
+        """Return the files that count for one of a plan's jobs."""
+        if len(plan.jobs) > _FEW:
+            return self.checkout.tree.files
+        found: set[str] = set()
+        for job in plan.jobs:
+            declared = inputs.of(self.checkout.pipeline.by_id[job.session], self.checkout.workspace)
+            if declared.everything or declared.names:
+                return self.checkout.tree.files
+            found.update(inputs.counted(declared, self.checkout.workspace, self.checkout.tree.files))
+        return found
 
     def _changed(self, job: PlannedJob, before: Fingerprint, now: Fingerprint | None, touched: list[str]) -> str:
         """Return what changed while the job ran, or may have."""
@@ -215,17 +229,17 @@ def _again(root: Path, plan: Plan) -> dict[str, Fingerprint]:
     return again.fingerprints(msgspec.structs.replace(plan, jobs=there))
 
 
-def _touched(root: Path, tree: Tree, since: float) -> tuple[list[str], bool]:
+def _touched(root: Path, paths: Collection[str], since: float) -> tuple[list[str], bool]:
     """Return the files that were written since, even if they are what they were, and whether any came or went."""
     found = []
-    for path in tree.files:
+    for path in paths:
         try:
             changed = os.lstat(f"{root}/{path}").st_ctime
         except OSError:
             changed = since
         if changed >= since:
             found.append(path)
-    folders = {path.rpartition("/")[0] for path in tree.files}
+    folders = {path.rpartition("/")[0] for path in paths}
     return found, any(_moved(f"{root}/{folder}", since) for folder in {"", *folders, *_above(folders)})
 
 

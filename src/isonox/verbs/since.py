@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -101,6 +102,8 @@ class _Comparison:
         if self._manifests and (self._declared is None or self._declared[0] != project.config):
             root = "pyproject.toml"
             return f"{root if root in self._manifests else self._manifests[0]}#tool.isonox"
+        if self._declared and _folders(self._declared[1]) != _folders(self._checkout.workspace):
+            return self._manifests[0]  # standard stages look for configuration in all of them
         if _LOCK in before and _isonox(self._then(_LOCK)) != _isonox(self._now(_LOCK)):
             return f"{_LOCK}#isonox"
         return self._own_source()
@@ -254,8 +257,13 @@ def _untold(session: Session) -> str:
     """Return why it can't be told of a session whether changes concern it."""
     limit = session.facts.cache_seconds
     return excluded(session) or (
-        "" if limit is None else f"its inputs do not tell all: a verdict holds for {limit:g} s"
+        "" if limit is None else f"its inputs do not tell all: a verdict holds for {limit / 3600:g} h"
     )
+
+
+def _folders(workspace: Workspace) -> set[str]:
+    """Return the folders around packages."""
+    return {str(folder) for package in workspace.packages for folder in PurePosixPath(package.path).parents}
 
 
 def _told(parts: dict[str, str]) -> dict[str, str]:

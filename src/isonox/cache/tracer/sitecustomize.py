@@ -12,7 +12,7 @@ once per process: a letter, what it is about, a null byte. Paths are relative to
 | R | opened to read | a file |
 | L, I | listed; I for the import system, and for pytest on its way down to the tests | a folder, "" for the root |
 | W | made, or replaced as a whole | a file or folder |
-| A | changed, or removed | a file or folder |
+| A | changed, or removed | a file, or a folder with all that was in it |
 | M | moved, or linked | two paths with "//" between them |
 | C, B | connected to; bound | an address; a port, or a path |
 | E | could not be traced | why |
@@ -57,6 +57,7 @@ class Tracer:
             "os.link": self._move,
             "os.remove": self._remove,
             "os.rmdir": self._remove,
+            "shutil.rmtree": self._remove,
             "import": self._import,
             "ctypes.dlopen": self._run,
             "subprocess.Popen": self._run,
@@ -103,7 +104,7 @@ class Tracer:
     def _forget(self) -> None:
         self.noted: set[str] = set()
         self.places: dict[str, str | None] = {}
-        self.folders: dict[str, str] = {}
+        self.reals: dict[str, str] = {}
         self.bound: list[Any] = []
 
     def give_up(self, error: Exception) -> None:
@@ -148,7 +149,7 @@ class Tracer:
         if path not in self.places:
             if len(self.places) > _ENOUGH:
                 self.places.clear()
-                self.folders.clear()
+                self.reals.clear()
             self.places[path] = self._find(path)
         return self.places[path]
 
@@ -164,13 +165,15 @@ class Tracer:
 
     def _real(self, path: str) -> str:
         """Return a path without links; as fast as it gets, for many paths in the same folders."""
-        folder, _, name = path.rpartition(os.sep)
-        if not folder or name in ("", ".", ".."):
-            return os.path.realpath(path)
-        if folder not in self.folders:
-            self.folders[folder] = self._real(folder)
-        real = self.folders[folder] + os.sep + name
-        return os.path.realpath(real) if os.path.islink(real) else real
+        if path not in self.reals:
+            folder, _, name = path.rpartition(os.sep)
+            if not folder or name in ("", ".", ".."):
+                real = os.path.realpath(path)
+            else:
+                real = self._real(folder) + os.sep + name
+                real = os.path.realpath(real) if os.path.islink(real) else real
+            self.reals[path] = real
+        return self.reals[path]
 
     def _note_links(self, path: str) -> None:
         """Note the links of the workspace that a path goes through."""
@@ -203,15 +206,13 @@ class Tracer:
             self._note("A", place)
 
     def _list(self, path: "Any" = None, *_: object) -> None:
-        place = self._place("" if path is None else path)
-        if place is None:
-            return
         try:
             frame = sys._getframe(2)  # noqa: SLF001 - it is fast
             name, function = frame.f_globals.get("__name__") or "", frame.f_code.co_name
         except ValueError:  # no Python code is above
             name = function = ""
-        if "rmtree" not in function:
+        place = None if "rmtree" in function else self._place("" if path is None else path)
+        if place is not None:
             self._note("I" if name.startswith(_FINDERS) else "L", place)
 
     def _make(self, path: "Any", _mode: int = 0, folder: int = -1, *_: object) -> None:
@@ -233,8 +234,9 @@ class Tracer:
         elif source:
             self._note("A", source)
 
-    def _remove(self, path: "Any", folder: int = -1, *_: object) -> None:
-        place = self._place(path, folder)
+    def _remove(self, path: "Any", folder: "int | None" = -1, *_: object) -> None:
+        # what is named relative to a descriptor is almost always part of what rmtree removes
+        place = self._place(path) if folder in (-1, None) else None
         if place:
             self._note("A", place)
 
