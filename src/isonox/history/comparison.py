@@ -41,6 +41,9 @@ ALLOWED: dict[str, str] = {
     "notes": "words for people",
     "written_by": "how the record came about",
     "from_run": "where a cached verdict comes from",
+    "fingerprint": "holds the machine's interpreter and programs, which are compared",
+    "traced": "whether a result may be used again, not what it is",
+    "undeclared": "as above",
 }
 
 #: What a difference may hold.
@@ -75,12 +78,16 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        """All jobs; one that was planned and left no record is missing."""
+        """All jobs; one that was planned and left no record is missing, one that was cached has passed."""
         planned = self.plan.jobs if self.plan else ()
         return {
             **{job.id: Verdict.MISSING for job in planned},
-            **{record.job: record.verdict for record in self.records},
+            **{record.job: _as_run(record.verdict) for record in self.records},
         }
+
+
+def _as_run(verdict: Verdict) -> Verdict:
+    return Verdict.PASSED if verdict is Verdict.CACHED else verdict
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +176,7 @@ def _whole(records: Collection[Record]) -> dict[str, Value]:
 
 def _in_job(first: Record, second: Record) -> Iterator[Difference]:
     """Yield what differs between two records of one job."""
-    if first.verdict is not second.verdict and "run" in (first.written_by, second.written_by):
+    if _as_run(first.verdict) is not _as_run(second.verdict) and "run" in (first.written_by, second.written_by):
         # Its session never ran on one side: all else follows from that.
         yield from _unequal(first.job, {"verdict": first.verdict}, {"verdict": second.verdict})
         return
