@@ -176,7 +176,8 @@ def _whole(records: Collection[Record]) -> dict[str, Value]:
 
 def _in_job(first: Record, second: Record) -> Iterator[Difference]:
     """Yield what differs between two records of one job."""
-    if _as_run(first.verdict) is not _as_run(second.verdict) and "run" in (first.written_by, second.written_by):
+    first, second = (msgspec.structs.replace(one, verdict=_as_run(one.verdict)) for one in (first, second))
+    if first.verdict is not second.verdict and "run" in (first.written_by, second.written_by):
         # Its session never ran on one side: all else follows from that.
         yield from _unequal(first.job, {"verdict": first.verdict}, {"verdict": second.verdict})
         return
