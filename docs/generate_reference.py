@@ -24,7 +24,7 @@ from isonox.history import comparison
 from isonox.model import config, pipeline, plan, record, verdict, workspace
 from isonox.report import document
 from isonox.sessions import environment
-from isonox.verbs import affected
+from isonox.verbs import affected, estimate
 from isonox.verbs.declaration import Kind, Option, Verb
 from isonox.verbs.table import verbs
 
@@ -185,6 +185,8 @@ record of another version.
         ("Run", "`isonox ci --json`", document.RunDocument),
         ("Comparison", "`isonox compare --json`", comparison.Comparison),
         ("Affected packages", "`isonox affected --json`", affected.AffectedDocument),
+        ("Estimate", "`isonox estimate --json`", estimate.EstimateDocument),
+        ("Estimate of a run", "`isonox estimate --run RUN --json`", estimate.ValidationDocument),
         ("Pipeline", "`isonox plan --all --json`", pipeline.Pipeline),
         ("Workspace", "`isonox plan --packages --json`", workspace.Workspace),
     ]

@@ -33,6 +33,17 @@ def test_the_estimate_is_the_median_of_the_last_green_runs(tmp_path: Path) -> No
     assert {"tests": 2.0} == history.durations()
 
 
+def test_the_set_up_is_the_median_of_the_last_runs_on_github(tmp_path: Path) -> None:
+    """None before the first; a run that was repeated counts once."""
+    history = History.of(tmp_path)
+    assert history.set_up() is None
+
+    for number in (0, *range(WINDOW + 1)):
+        history.add_set_up(f"github-{number}", 10.0 * number)
+
+    assert 30.0 == history.set_up()
+
+
 def test_a_damaged_database_is_set_aside(tmp_path: Path) -> None:
     """Estimates are worth no failure, and the old file is kept."""
     history = History.of(tmp_path)

@@ -41,6 +41,33 @@ def test_forks_and_dependabot_get_no_secrets(tmp_path: Path, event: object, acto
     assert "" == github.without_secrets(environ | {"GITHUB_ACTIONS": ""})
 
 
+@pytest.mark.parametrize(
+    ("changes", "event", "expected"),
+    [
+        ({}, {"repository": {"default_branch": "main"}}, True),
+        ({}, {"repository": {"default_branch": "trunk"}}, False),
+        ({"GITHUB_REF": "refs/heads/topic"}, {"repository": {"default_branch": "main"}}, False),
+        ({"GITHUB_REF": "refs/tags/main"}, {"repository": {"default_branch": "main"}}, False),
+        ({"GITHUB_EVENT_NAME": "pull_request"}, {"repository": {"default_branch": "main"}}, False),
+        ({"GITHUB_ACTIONS": ""}, {"repository": {"default_branch": "main"}}, False),
+        ({"GITHUB_REF": "refs/heads/None"}, {}, False),
+        ({}, {"repository": "x"}, False),
+    ],
+)
+def test_only_a_push_to_the_default_branch_leaves_something(
+    tmp_path: Path,
+    changes: dict[str, str],
+    event: object,
+    expected: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Not a pull request, not a tag of that name, not a laptop."""
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(event), encoding="utf-8")
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main"}
+
+    assert expected == github.on_default_branch({**environ, "GITHUB_EVENT_PATH": str(path), **changes})
+
+
 def test_an_event_that_is_missing_or_damaged_holds_nothing_back(tmp_path: Path) -> None:
     """The session then fails by itself, if it has to."""
     (tmp_path / "event.json").write_text("{", encoding="utf-8")

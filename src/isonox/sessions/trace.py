@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from isonox.cache import tracing
 from isonox.cache.tracer import sitecustomize
+from isonox.errors import IsonoxError
 from isonox.model import inputs
 from isonox.model.pipeline import Session
 from isonox.model.record import Undeclared
@@ -34,13 +35,15 @@ _ASKED = 50
 @contextlib.contextmanager
 def traced(job: ActiveJob) -> Iterator[None]:
     """Trace the session function that runs while the context is open, if its verdict can be used again."""
-    if not _is_wanted(job.facts):
+    report = job.run.trace_path(job.id)
+    with contextlib.suppress(IsonoxError, OSError):  # then it is not traced
+        if _is_wanted(job.facts):
+            files.make_directory(report.parent)
+            report.write_bytes(b"")
+            job.trace = report
+    if job.trace is None:
         yield
         return
-    report = job.run.trace_path(job.id)
-    files.make_directory(report.parent)
-    report.write_bytes(b"")
-    job.trace = report
     tracer = _tracer()
     tracer.start(str(report), str(job.root))
     try:

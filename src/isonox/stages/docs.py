@@ -53,7 +53,8 @@ def docs(
     into docs/, for example), by lychee, which reads `lychee.toml`. Links to other hosts are not: that would make the
     verdict depend on them. The site is kept as `site` among the artifacts. Arguments after `--` go to the builder.
 
-    The project is installed beside the tools, so that API documentation can import it.
+    The project is installed beside the tools, so that API documentation can import it; its code is an input then:
+    `inputs=["src/**"]`.
 
     Args:
         builder: "mkdocs", "zensical" or "sphinx"; by default what is configured (mkdocs.yml is zensical's too).
