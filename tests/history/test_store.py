@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from isonox.errors import StateError
-from isonox.history.store import WINDOW, History
+from isonox.history.store import KEPT, WINDOW, History
 from isonox.model.record import Record
 from isonox.model.verdict import Verdict
 
@@ -42,6 +45,19 @@ def test_the_set_up_is_the_median_of_the_last_runs_on_github(tmp_path: Path) -> 
         history.add_set_up(f"github-{number}", 10.0 * number)
 
     assert 30.0 == history.set_up()
+
+
+def test_old_runs_are_forgotten(tmp_path: Path) -> None:
+    """Those of each job by itself: what travels with every run on GitHub must not grow without end."""
+    history = History.of(tmp_path)
+    history.add([msgspec.structs.replace(record(0, 1.0), job="docs")])
+
+    for number in range(KEPT + 5):
+        history.add([record(number, 1.0)])
+
+    with contextlib.closing(sqlite3.connect(tmp_path / ".isonox" / "history.db")) as database:
+        counts = dict(database.execute("SELECT job, count(*) FROM durations GROUP BY job").fetchall())
+    assert {"docs": 1, "tests": KEPT} == counts
 
 
 def test_a_damaged_database_is_set_aside(tmp_path: Path) -> None:

@@ -112,6 +112,18 @@ def test_a_change_of_what_was_read_is_seen(repo: Repository, files: dict[str, st
     assert recall(repo.path) is None
 
 
+def test_a_folder_that_the_noxfile_lists_counts_by_its_names(repo: Repository) -> None:
+    """It may declare a session for each file."""
+    repo.write({"noxfile.py": f"import os\nos.listdir('data')\n{NOXFILE}", "data/one.txt": "1"})
+    read(repo.path)
+    (repo.path / "data/one.txt").write_text("2")
+    assert recall(repo.path) is not None
+
+    (repo.path / "data/two.txt").write_text("2")
+
+    assert recall(repo.path) is None
+
+
 def test_a_change_of_something_else_is_none(repo: Repository) -> None:
     """Neither a document nor a variable that nobody asked for."""
     read(repo.path)

@@ -94,7 +94,7 @@ def test_nobody_to_follow_links_is_red(sharing: MakeRepository) -> None:
 def test_nothing_to_build_is_red(stand_in: Any) -> None:
     """The hint says how to start."""
     with pytest.raises(ConfigurationError, match="there is no documentation to build: no mkdocs") as error:
-        docs_stage._find(stand_in, "mkdocs")
+        docs_stage._find(stand_in.root, "mkdocs")
 
     assert "start with: echo" in str(error.value.hint)
 

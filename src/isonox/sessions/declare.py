@@ -147,7 +147,8 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     wrapped = _with_own_session(getattr(func, "func", func), facts)
     if per_package:
         packages = project.packages(per_package, session=name)
-        nox.parametrize(PACKAGE_PARAMETER, packages, ids=[package.name for package in packages])(wrapped)
+        names = [package.name for package in packages]  # as text: `nox -j` writes parameters to JSON
+        nox.parametrize(PACKAGE_PARAMETER, names, ids=names)(wrapped)
     return nox.session(
         reuse_venv=reuse_venv, venv_backend=venv_backend, allow_parallel=allow_parallel, **nox_arguments
     )(wrapped)
@@ -162,7 +163,8 @@ def _with_own_session(func: Callable[..., Any], facts: Facts) -> Callable[..., A
     def call(nox_session: nox.Session, /, *args: Any, **kwargs: Any) -> Any:
         package: Package | None = None
         if facts.per_package:
-            package = kwargs[PACKAGE_PARAMETER]
+            package = project.workspace(project.root()).by_name[kwargs[PACKAGE_PARAMETER]]
+            kwargs[PACKAGE_PARAMETER] = package
             if not wants_package:
                 del kwargs[PACKAGE_PARAMETER]
         return func(Session.of(nox_session, package=package), *args, **kwargs)

@@ -123,6 +123,9 @@ def _identity(root: Path, tree: Tree, path: str) -> str:
     if found := tree.files.get(path):
         return found
     try:
+        if path.endswith("/"):
+            names = sorted(inside.name for inside in (root / path).iterdir())
+            return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
         return hashlib.sha256((root / path).read_bytes()).hexdigest()
     except OSError as error:
         return str(error.errno)

@@ -26,7 +26,7 @@ class Observation:
     """What was looked at.
 
     Attributes:
-        files: Paths below the root that were read or imported, relative to it.
+        files: Paths below the root that were read or imported, relative to it; folders that were listed end in a slash.
         asked: Those of them that the noxfile, or what it imports, opened itself.
         variables: Names of environment variables whose values were asked for.
         hindrance: Why another load may be different though all of that is the same; empty if it can't.
@@ -40,14 +40,25 @@ class Observation:
 
     def add_file(self, path: object, frame: FrameType | None = None) -> None:
         """Note a file, if it is one of the workspace; the frame tells who opened it."""
-        if isinstance(path, (str, bytes, os.PathLike)):
-            place = os.path.join(os.getcwd(), os.fsdecode(path))  # noqa: PTH109, PTH118 - called for every open file
-            if place.startswith(self.root):
-                relative = os.path.normpath(place[len(self.root) :])
-                if not _MADE & set(relative.split("/")) and not relative.startswith(".."):
-                    self.files.add(_source(relative))
-                    if _is_of(self.root, frame):
-                        self.asked.add(_source(relative))
+        if relative := self._relative(path):
+            self.files.add(_source(relative))
+            if _is_of(self.root, frame):
+                self.asked.add(_source(relative))
+
+    def add_folder(self, path: object) -> None:
+        """Note a folder of which somebody asked what is in it, as a path that ends in a slash."""
+        if relative := self._relative(path):
+            self.files.add(f"{relative}/")
+
+    def _relative(self, path: object) -> str:
+        """Return a path relative to the root; empty for one that is elsewhere, or made by tools."""
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            return ""
+        place = os.path.join(os.getcwd(), os.fsdecode(path))  # noqa: PTH109, PTH118 - called for every open file
+        if not f"{place}/".startswith(self.root):
+            return ""
+        relative = os.path.normpath(place[len(self.root) :] or ".")
+        return "" if _MADE & set(relative.split("/")) or relative.startswith("..") else relative
 
 
 _active: Observation | None = None
@@ -91,6 +102,10 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "open":
         if not isinstance(arguments[1], str) or "r" in arguments[1]:
             seen.add_file(arguments[0], sys._getframe(1))  # noqa: SLF001 - who asks decides
+    elif event in ("os.listdir", "os.scandir"):
+        caller = sys._getframe(1)  # noqa: SLF001
+        if not caller.f_globals.get("__name__", "").startswith("importlib") and not _is_own(caller):
+            seen.add_folder("." if arguments[0] is None else arguments[0])
     elif event == "subprocess.Popen":
         if not _is_own(sys._getframe(1)):  # noqa: SLF001
             seen.hindrance = f"the noxfile starts a process while it is loaded: {arguments[0]}"

@@ -49,7 +49,7 @@ def facts_of(runner: SessionRunner) -> Facts:
 def package_of(runner: SessionRunner) -> str | None:
     """Return the name of the package that a per-package session is for."""
     call_spec = getattr(runner.func, "call_spec", {})
-    return call_spec["package"].name if facts_of(runner).per_package else None
+    return call_spec["package"] if facts_of(runner).per_package else None
 
 
 def write(  # noqa: PLR0913 - everything that is known about the job

@@ -64,7 +64,9 @@ def test_what_isonox_writes_has_no_findings(tmp_path: Path) -> None:
     plan = plan_of(job("lint"), job("tests(api)", stage="tests", package="api"))
     known = {action: (pin.version, pin.commit) for action, pin in pins.shipped().items()}
 
-    assert [] == findings(tmp_path, files.generate(plan, setting_of(plan), codeql=False), known)
+    stored = setting_of(plan, targeted=True, remote_cache=True, affected=True)
+    for setting in (setting_of(plan), stored):
+        assert [] == findings(tmp_path, files.generate(plan, setting, codeql=False), known)
 
 
 @pytest.mark.parametrize(
