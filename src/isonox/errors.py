@@ -6,7 +6,6 @@ errors into exit codes is `isonox.verbs.boundary.guarded`.
 
 from __future__ import annotations
 
-import difflib
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -119,5 +118,7 @@ class NothingSelectedError(IsonoxError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the closest known name, or an empty string."""
+    import difflib  # noqa: PLC0415 - nobody else needs it
+
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -54,7 +53,7 @@ def test_a_run_is_green_exactly_when_every_verdict_is(
     run = ended((one, record(one)), (two, record(two, verdict)))
 
     made = document.of_run(run)
-    interrupted = document.of_run(dataclasses.replace(run, interrupted=True))
+    interrupted = document.of_run(msgspec.structs.replace(run, interrupted=True))
 
     green = verdict in (Verdict.PASSED, Verdict.CACHED, Verdict.WAIVED)
     assert (("green", ExitCode.OK) if green else ("red", ExitCode.JOB_FAILED)) == (made.verdict, made.exit_code)

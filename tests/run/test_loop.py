@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from isonox.errors import ExitCode, StateError
 from isonox.model.events import Event, JobAdded, JobEnded, JobStarted, RunEnded, RunStarted
@@ -146,7 +147,7 @@ def test_a_damaged_record_is_red_and_kept_as_a_problem(tmp_path: Path) -> None:
     assert "missing" == verdicts(ended)["a"][0]
     assert "is damaged" in ended.problems[0]
     assert ExitCode.JOB_FAILED == ended.exit_code
-    assert ExitCode.JOB_FAILED == dataclasses.replace(ended, records=()).exit_code
+    assert ExitCode.JOB_FAILED == msgspec.structs.replace(ended, records=()).exit_code
 
 
 def test_notified_jobs_join_the_plan_once(tmp_path: Path) -> None:

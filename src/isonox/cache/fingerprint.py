@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-import tomllib
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -257,6 +256,8 @@ class Fingerprints:
 
     def _parsed(self, path: str) -> Any:
         try:
+            import tomllib  # noqa: PLC0415 - an unchanged run does without
+
             return tomllib.loads(self._around.read(path).decode())
         except (OSError, ValueError):
             return self._files[path]

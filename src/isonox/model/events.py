@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import msgspec
 
 from isonox.errors import ExitCode
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from isonox.model.plan import Plan, PlannedJob
-    from isonox.model.record import Record
+from isonox.model.plan import Plan, PlannedJob
+from isonox.model.record import Record
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunStarted:
+class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
     """The plan is written and the first jobs are about to start.
 
     Attributes:
@@ -29,36 +25,31 @@ class RunStarted:
     directory: Path
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobAdded:
+class JobAdded(msgspec.Struct, frozen=True, kw_only=True):
     """A job joined the plan because a session notified it."""
 
     job: PlannedJob
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobStarted:
+class JobStarted(msgspec.Struct, frozen=True, kw_only=True):
     """A child process runs this job now; its output goes to `log`."""
 
     job: PlannedJob
     log: Path
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobEnded:
+class JobEnded(msgspec.Struct, frozen=True, kw_only=True):
     """A job has its verdict."""
 
     job: PlannedJob
     record: Record
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
     """A moment has passed; nothing else happened."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunEnded:
+class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     """Every job of the plan has its verdict.
 
     Attributes:

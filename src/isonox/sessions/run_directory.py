@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
-import secrets
-import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -47,7 +46,7 @@ def file_name(job: str) -> str:
 
 def new_run_id() -> str:
     """Return an id that sorts by time: `20261121T104500Z-3fa94c`."""
-    return f"{clock.now():{_TIME}}-{secrets.token_hex(3)}"
+    return f"{clock.now():{_TIME}}-{os.urandom(3).hex()}"
 
 
 class _Versioned(msgspec.Struct):
@@ -258,6 +257,8 @@ def _prune(folder: Path) -> None:
     yesterday = f"{clock.now() - _DAY:{_TIME}}"
     for path in list(_sorted(folder))[: -KEPT_RUNS + 1]:
         if path.name < yesterday:
+            import shutil  # noqa: PLC0415 - an unchanged run does without
+
             shutil.rmtree(path, ignore_errors=True)
 
 

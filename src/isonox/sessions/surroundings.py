@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +125,8 @@ def program(path: str, root: Path, memory: Memory, environ: Mapping[str, str]) -
     """
     if not os.path.isabs(path):  # noqa: PTH117 - many of them, at each start
         return f"{path} {_content(root / path, memory)}"
+    import shutil  # noqa: PLC0415 - an unchanged run does without
+
     place = shutil.which(os.path.basename(path), path=environ.get("PATH")) or path  # noqa: PTH119
     return f"{path} {_state(path)} {place} {_state(place)}"
 
@@ -172,6 +173,8 @@ class _Interpreters:
         return said
 
     def _find(self, spec: str) -> str | None:
+        import shutil  # noqa: PLC0415 - an unchanged run does without
+
         from isonox.system import interpreters  # noqa: PLC0415 - looking for one takes longer than all the rest
 
         found = interpreters.find(spec, cache=files.state_directory(self._root) / "cache")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
 from isonox.errors import ExitCode, IsonoxError
@@ -26,6 +25,8 @@ def guarded(call: Callable[[], ExitCode]) -> int:
         sys.stderr.write("interrupted\n")
         return int(ExitCode.INTERRUPTED)
     except Exception:  # noqa: BLE001 - the boundary: whatever is left is our fault, and is said so
+        import traceback  # noqa: PLC0415 - it is hardly ever needed
+
         traceback.print_exc()
         sys.stderr.write(f"error: this is a bug in isonox {own_version()}; please report it: {_ISSUES}\n")
         return int(ExitCode.BUG)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from isonox.sessions.known import Project
 
 
-@dataclass(frozen=True)
 class Checkout:
     """A workspace in a git repository.
 
@@ -42,7 +40,8 @@ class Checkout:
         root: The folder of the noxfile.
     """
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
 
     @classmethod
     def here(cls) -> Checkout:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from isonox.errors import ExitCode
 
@@ -23,8 +24,7 @@ class Kind(Enum):
     LIST = "list"
 
 
-@dataclass(frozen=True)
-class Help:
+class Help(msgspec.Struct, frozen=True):
     """What `--help` says of an option.
 
     Args:
@@ -38,8 +38,7 @@ class Help:
     metavar: str | None = None
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(msgspec.Struct, frozen=True):
     """What `--help` says of an argument: a text that is given by its place, not by a name.
 
     Args:
@@ -51,8 +50,7 @@ class Argument:
     metavar: str
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """One option of a verb."""
 
     name: str
@@ -66,8 +64,7 @@ class Option:
         return "--" + self.name.rstrip("_").replace("_", "-")
 
 
-@dataclass(frozen=True)
-class Positional:
+class Positional(msgspec.Struct, frozen=True):
     """One argument of a verb.
 
     Attributes:
@@ -79,8 +76,7 @@ class Positional:
     help: Argument
 
 
-@dataclass(frozen=True)
-class Verb:
+class Verb(msgspec.Struct, frozen=True):
     """A verb, read from its function.
 
     Attributes:

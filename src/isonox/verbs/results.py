@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -58,7 +57,6 @@ def explained(checkout: Checkout, plan: Plan, job: PlannedJob) -> str:
     return f"not cached: changed since run {last.run}: {', '.join(parts)}"
 
 
-@dataclass
 class Results:
     """The results of one run, here and in the store.
 
@@ -66,13 +64,16 @@ class Results:
         checkout: Where.
         plan: What is to run.
         started: When this verb began: POSIX seconds.
+
+    Attributes:
         problems: What went wrong with the store; none of it makes a verdict wrong.
     """
 
-    checkout: Checkout
-    plan: Plan
-    started: float
-    problems: list[str] = field(default_factory=list)
+    def __init__(self, checkout: Checkout, plan: Plan, started: float) -> None:
+        self.checkout = checkout
+        self.plan = plan
+        self.started = started
+        self.problems: list[str] = []
 
     def hits(self, directory: RunDirectory) -> dict[str, Record]:
         """Return the record of each job whose result is known; its artifacts are in the run's folder then."""
@@ -198,6 +199,8 @@ class Results:
 
 def _refusal(plan: Plan, record: Record, by_job: Mapping[str, Record]) -> str:
     """Return why a job that has passed is not kept, as far as its record tells."""
+    if not record.traced:
+        return "what it read could not be watched"
     if record.notified:
         return "it asked for other sessions (session.notify)"
     for name in plan.by_id[record.job].requires:
