@@ -51,7 +51,9 @@ def test_no_repository_and_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         git.find_root(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitError, match="install git"):
-        git.find_root(tmp_path)
+        git.run(tmp_path, "status")
+    with pytest.raises(GitError, match="install git"):
+        git.Look(tmp_path)
 
 
 def test_branches_here_and_at_remotes(repository: MakeRepository, tmp_path: Path) -> None:

@@ -53,11 +53,11 @@ def test_the_children_of_this_process_are_ended_but_for_some() -> None:
     processes.end_children(but=[second.pid])
 
     assert seen
-    assert -signal.SIGTERM == first.wait(5)
+    assert -signal.SIGKILL == first.wait(5)
     assert second.poll() is None
     assert [second.pid] == [process.pid for process in processes.descendants(os.getpid())]
     processes.end_children()
-    assert -signal.SIGTERM == second.wait(5)
+    assert -signal.SIGKILL == second.wait(5)
     assert [] == processes.descendants(os.getpid())
 
 

@@ -91,7 +91,7 @@ def signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> N
 
 
 def kill_tree(pid: int, *, grace: float, include_root: bool = True) -> None:
-    """Terminate `pid` and everything below it, then kill what is left after `grace` seconds.
+    """Terminate `pid` and everything below it, then kill what is left after `grace` seconds; without grace, kill it.
 
     New processes may appear while old ones die, so the tree is read again until it is empty. Nobody is waited
     for in the system's sense: whoever started a process still gets its exit code.
@@ -103,7 +103,8 @@ def kill_tree(pid: int, *, grace: float, include_root: bool = True) -> None:
     family = set(_below(root))
     if include_root:
         family.add(root)
-    signal_all(family, signal.SIGTERM)
+    if grace:  # else a process may take the end of another one for its own success
+        signal_all(family, signal.SIGTERM)
     now = time.monotonic()
     kill_from, give_up = now + grace, now + grace + _KILLING
     while (living := [process for process in family if _is_alive(process)]) and time.monotonic() < give_up:
