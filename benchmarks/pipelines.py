@@ -25,7 +25,7 @@ ROUNDS = 3
 CORES = os.cpu_count() or 1
 
 #: What would make a run another one than that of somebody at a terminal.
-_UNWANTED = ("CI", "FORCE_COLOR", "NO_COLOR", "VIRTUAL_ENV")
+_UNWANTED = ("CI", "FORCE_COLOR", "NO_COLOR", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV")
 _UNWANTED_PREFIXES = ("COVERAGE_", "GITHUB_", "ISONOX_", "MAKE", "NOX_", "PYTEST_", "UV_PROJECT", "_ISONOX")
 
 #: The run that the cached cases begin with; it is not measured.

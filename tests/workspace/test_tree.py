@@ -85,6 +85,18 @@ def test_ignored_files_are_left_out(root: Path) -> None:
     assert {".gitignore", "a.txt", "libs/b.txt", "run.sh"} == set(tree.read(root).files)
 
 
+def test_what_isonox_keeps_is_left_out_before_git_is_told_to(root: Path) -> None:
+    """A job on GitHub fetches records and results before isonox runs for the first time; also below the top."""
+    for folder in (root, root / "libs"):
+        (folder / ".isonox" / "runs").mkdir(parents=True)
+        (folder / ".isonox" / "runs" / "record.json").write_text("{}")
+
+    assert {"libs/.isonox/runs/record.json"} == set(tree.read(root).changed)
+    assert () == tree.read(root / "libs").changed
+    run(root, "add", "--force", ".isonox")
+    assert ".isonox/runs/record.json" in tree.read(root).changed
+
+
 def test_a_workspace_below_the_top_has_only_its_files(root: Path) -> None:
     """Paths are relative to the workspace."""
     (root / "libs" / "c.txt").write_text("c")

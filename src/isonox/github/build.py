@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from isonox.errors import ConfigurationError, ConfigurationErrors, did_you_mean
-from isonox.github import jobs
+from isonox.github import jobs, store
 from isonox.github.pins import Pin
 from isonox.github.workflow import Action, Input, Job, Matrix, Permission, Step, Triggers, Uses, Workflow
 from isonox.model.pipeline import Facts
@@ -37,13 +37,8 @@ _UNLESS_EMPTY = "${{{{ !failure() && !cancelled() && needs.plan.outputs.{} != ''
 #: Where a pull request starts from; empty for other events. Scripts get it by a variable.
 _BASE = {"BASE": "${{ github.event.pull_request.base.sha }}"}
 _WITH_BASE = ' --base "$BASE"'
-#: What a pull request saves only that pull request could use.
-_ON_DEFAULT_BRANCH = (
-    "${{ !cancelled() && github.event_name == 'push'"
-    " && github.ref == format('refs/heads/{0}', github.event.repository.default_branch) }}"
-)
-
-_CHECK_OUT = Permission("contents", "read", "check out the code")
+#: Each job's token may do this, and by default nothing else.
+CHECK_OUT = Permission("contents", "read", "check out the code")
 #: What `permissions` of a session may name, and what each may be.
 #: Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#permissions
 _LEVELS = {
@@ -242,46 +237,6 @@ def keep_records(setting: Setting) -> Action:
     )
 
 
-def codeql(setting: Setting) -> Workflow:
-    """Return the workflow that has CodeQL look at the code: on push, pull request, and daily."""
-    languages = ("actions", "python")
-    return Workflow(
-        name="CodeQL",
-        triggers=Triggers(branches=setting.branches, cron="23 4 * * *"),
-        jobs=(
-            Job(
-                id="analyze",
-                name="analyze (${{ matrix.language }})",
-                runs_on=setting.runner,
-                timeout_minutes=60,
-                permissions=(
-                    Permission("actions", "read", "read the workflow's run, in private repositories"),
-                    _CHECK_OUT,
-                    Permission("security-events", "write", "upload the findings"),
-                ),
-                matrix=Matrix(include=tuple({"language": language} for language in languages)),
-                steps=(
-                    Step(
-                        name="Check out",
-                        uses=setting.uses("actions/checkout"),
-                        with_={"persist-credentials": False},
-                    ),
-                    Step(
-                        name="Start CodeQL",
-                        uses=setting.uses("github/codeql-action/init"),
-                        with_={"languages": "${{ matrix.language }}", "build-mode": "none"},
-                    ),
-                    Step(
-                        name="Analyze",
-                        uses=setting.uses("github/codeql-action/analyze"),
-                        with_={"category": "/language:${{ matrix.language }}"},
-                    ),
-                ),
-            ),
-        ),
-    )
-
-
 def _run_directory(setting: Setting) -> str:
     prefix = f"{setting.folder}/" if setting.folder else ""
     return f"{prefix}${{{{ env.ISONOX_RUN_DIRECTORY }}}}"
@@ -294,56 +249,21 @@ def _plan_job(carriers: tuple[Carrier, ...], setting: Setting) -> Job:
         comment="Evaluates the plan and hands each stage its matrix.",
         runs_on=setting.runner,
         timeout_minutes=jobs.MARGIN_MINUTES,
-        permissions=(_CHECK_OUT,),
+        permissions=(CHECK_OUT,),
         outputs={carrier.id: f"${{{{ steps.plan.outputs.{carrier.id} }}}}" for carrier in carriers}
         | ({jobs.STORE: f"${{{{ steps.{jobs.STORE}.outputs.cache-matched-key }}}}"} if setting.stored else {}),
         steps=(
             Step(name="Set up", uses=setting.local("set-up")),
-            *_restored(setting),
+            *store.restored(setting),
             Step(
                 name="Plan",
                 id="plan",
                 env=_BASE if setting.affected else {},
                 run=f".isonox/env/bin/isonox plan --github{_WITH_BASE if setting.affected else ''}",
             ),
-            *_kept_by_plan(setting),
+            *store.handed_on(setting),
         ),
     )
-
-
-def _restored(setting: Setting) -> Iterator[Step]:
-    """Yield the step that fetches the newest store; the key itself names none yet."""
-    if setting.stored:
-        yield Step(
-            name="Restore the store",
-            id=jobs.STORE,
-            uses=setting.uses("actions/cache/restore"),
-            with_={**_store(setting, _key(setting)), "restore-keys": f"{_prefix(setting)}\n"},
-        )
-
-
-def _kept_by_plan(setting: Setting) -> Iterator[Step]:
-    """Yield the step that hands on the records and artifacts of jobs that need not run."""
-    if setting.remote_cache:
-        yield Step(
-            name="Keep the records",
-            uses=setting.local("keep-records"),
-            with_={"artifact": f"records.{jobs.PLAN}.0"},
-        )
-
-
-def _store(setting: Setting, key: str) -> dict[str, Scalar]:
-    """Return the inputs of all actions that fetch and save the store: GitHub knows a cache by its paths, too."""
-    folder = f"{setting.folder}/" if setting.folder else ""
-    return {"path": "".join(f"{folder}{path}\n" for path in setting.stored), "key": key}
-
-
-def _prefix(setting: Setting) -> str:
-    return f"isonox-ci{setting.suffix}/"  # no suffix holds a slash, so none begins as another
-
-
-def _key(setting: Setting) -> str:
-    return f"{_prefix(setting)}${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}"
 
 
 def _stage_job(carrier: Carrier, setting: Setting, *, dynamic: bool) -> Job:
@@ -423,41 +343,18 @@ def _gate_job(needs: Sequence[str], setting: Setting, *, name: str) -> Job:
         needs=tuple(needs),
         condition="always()",
         timeout_minutes=jobs.MARGIN_MINUTES,
-        permissions=(_CHECK_OUT,),
+        permissions=(CHECK_OUT,),
         steps=(
             Step(name="Set up", uses=setting.local("set-up"), with_={"records": "records.*"}),
-            *_restored_again(setting),
+            *store.restored_again(setting),
             Step(
                 name="Hold the records against the plan",
                 env={"RESULTS": results, **(_BASE if setting.affected else {})},
                 run=f'.isonox/env/bin/isonox gate --results "$RESULTS"{_WITH_BASE if setting.affected else ""}',
             ),
-            *_saved(setting),
+            *store.saved(setting),
         ),
     )
-
-
-def _restored_again(setting: Setting) -> Iterator[Step]:
-    """Yield the step that fetches the very store that the plan was made with."""
-    if setting.stored:
-        output = f"needs.{jobs.PLAN}.outputs.{jobs.STORE}"
-        yield Step(
-            name="Restore the store",
-            condition=f"{output} != ''",
-            uses=setting.uses("actions/cache/restore"),
-            with_=_store(setting, f"${{{{ {output} }}}}"),
-        )
-
-
-def _saved(setting: Setting) -> Iterator[Step]:
-    """Yield the step that saves what the gate has added to the store."""
-    if setting.stored:
-        yield Step(
-            name="Save the store",
-            condition=_ON_DEFAULT_BRANCH,
-            uses=setting.uses("actions/cache/save"),
-            with_=_store(setting, _key(setting)),
-        )
 
 
 def _glob(carriers: Sequence[str]) -> str:
@@ -470,7 +367,7 @@ def _permissions(facts: Facts) -> tuple[Permission, ...]:
         scope: Permission(scope, "write" if level == "write" else "read", "the session asks for it")
         for scope, level in facts.permissions.items()
     }
-    return tuple(({"contents": _CHECK_OUT} | own).values())
+    return tuple(({"contents": CHECK_OUT} | own).values())
 
 
 def _problems(session: str, facts: Facts) -> Iterator[str]:

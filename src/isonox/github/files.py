@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import ConfigurationError
 from isonox.github import build, emit
+from isonox.github import codeql as codeql_workflow
 from isonox.system import files
 from isonox.workspace.generated import MARK
 
@@ -62,7 +63,7 @@ def generate(plan: Plan, setting: Setting, *, codeql: bool) -> dict[str, str]:
         f".github/actions/keep-records{suffix}/action.yml": emit.action(build.keep_records(setting)),
     }
     if codeql:
-        found[f".github/workflows/codeql{suffix}.yml"] = emit.workflow(build.codeql(setting))
+        found[f".github/workflows/codeql{suffix}.yml"] = emit.workflow(codeql_workflow.workflow(setting))
     return {path: _header(noxfile, content) + content for path, content in found.items()}
 
 

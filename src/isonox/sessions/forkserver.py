@@ -46,10 +46,6 @@ if TYPE_CHECKING:
     from nox.sessions import SessionRunner
 
 
-#: How often what is left at the end is looked for again: it may start something while it ends.
-_SWEEPS = 5
-
-
 def main() -> None:
     """Load the noxfile, then serve until the socket's other end is closed."""
     connection, lifeline = (int(argument) for argument in sys.argv[1:3])
@@ -122,7 +118,7 @@ class _Server:
         _find_out(runners.values())
         start = self._forks()
         if start is None:
-            self._end_what_is_left()
+            processes.end_children()
             return 0
         self._become(start)
         runner = runners[start.session]
@@ -201,14 +197,6 @@ class _Server:
                 if code < 0:
                     processes.end_children(but=self._jobs)
                 self._send(Ended(job=job, exit_code=code))
-
-    def _end_what_is_left(self) -> None:
-        for _ in range(_SWEEPS):
-            if not processes.has_children():
-                break
-            processes.end_children()
-            while _dead_child():
-                pass
 
     def _send(self, answer: messages.Answer) -> None:
         with contextlib.suppress(ConnectionError):  # nobody is there any more, which the next read will tell

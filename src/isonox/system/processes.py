@@ -23,6 +23,9 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 #: Seconds between two looks at dying processes, and seconds after the first SIGKILL that nothing survives.
 _POLL, _KILLING = 0.02, 2.0
 
+#: How often children are looked for again.
+_SWEEPS = 5
+
 
 def become_subreaper() -> None:
     """Keep daemonised grandchildren within reach (Linux; elsewhere nothing happens)."""
@@ -75,12 +78,18 @@ def _below(root: psutil.Process) -> list[psutil.Process]:
 
 
 def end_children(but: Iterable[int] = ()) -> None:
-    """End the children of this process, with everything below them, except those with the given ids."""
-    if has_children():
-        kept = set(but)
-        for process in psutil.Process().children():
-            if process.pid not in kept:
-                kill_tree(process.pid, grace=0)
+    """End the children of this process, with everything below them, except those with the given ids.
+
+    What a child starts while it dies becomes a child of this process (see `become_subreaper`), so it is looked again.
+    """
+    kept = set(but)
+    for _ in range(_SWEEPS):
+        found = psutil.Process().children() if has_children() else []
+        left = [process for process in found if process.pid not in kept and _is_alive(process)]
+        if not left:
+            break
+        for process in left:
+            kill_tree(process.pid, grace=0)
 
 
 def signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

@@ -47,13 +47,8 @@ def plan(  # noqa: PLR0913 - the options of the verb
     if len(asked) > 1 or (json and (github or explain is not None)):
         raise UsageError(f"{' and '.join([*asked, *(['--json'] if json else [])])} do not go together")
     checkout = Checkout.here()
-    if packages:
-        workspace = checkout.workspace
-        terminal.write_data(_json(workspace) if json else plan_view.show_workspace(workspace))
-        return ExitCode.OK
-    if all_:
-        pipeline = checkout.pipeline
-        terminal.write_data(_json(pipeline) if json else plan_view.show_pipeline(pipeline))
+    if packages or all_:
+        terminal.write_data(_declared(checkout, packages=packages, json=json))
         return ExitCode.OK
     selection = Selection(
         names=tuple(only),
@@ -74,6 +69,13 @@ def plan(  # noqa: PLR0913 - the options of the verb
     else:
         terminal.write_data(plan_view.show_plan(made, jobs or given_cores(os.environ), results.known(checkout, made)))
     return ExitCode.OK
+
+
+def _declared(checkout: Checkout, *, packages: bool, json: bool) -> str:
+    """Return what there is to plan from: the workspace's packages, or the whole pipeline."""
+    if packages:
+        return _json(checkout.workspace) if json else plan_view.show_workspace(checkout.workspace)
+    return _json(checkout.pipeline) if json else plan_view.show_pipeline(checkout.pipeline)
 
 
 def _write_matrices(checkout: Checkout, made: Plan) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from isonox.errors import GitError
 from isonox.model.tree import Tree
-from isonox.system import git
+from isonox.system import files, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -132,7 +132,8 @@ def _differing(lines: Iterable[str], prefix: str) -> Iterator[tuple[str, str]]:
                     path, reason = path[:-1], "a git repository inside of this one"
             case _:
                 raise GitError(f"git status said what isonox does not understand: {line!r}")
-        if path.startswith(prefix):
+        own = line[0] == "?" and path.startswith(f"{prefix}{files.STATE}/")  # git may not know yet to ignore it
+        if path.startswith(prefix) and not own:
             yield path[len(prefix) :], reason
 
 
