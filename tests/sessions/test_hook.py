@@ -328,3 +328,25 @@ def plain(session):
     assert "3.13" == run.records["declared"].interpreter.asked
     assert str(run.records["declared"].interpreter.version).startswith("3.13.")
     assert str(run.records["plain"].interpreter.version).startswith(f"{own}.")
+
+
+def test_nox_runs_sessions_per_package_in_parallel(repository: MakeRepository) -> None:
+    """Its children write the parameters of their sessions to JSON, so a package is a name there."""
+    noxfile = inspect.cleandoc(
+        """
+        import isonox
+
+        @isonox.session(per_package=True, venv_backend="none")
+        def check(session, package):
+            assert package is session.package
+            session.log("this is %s", package.path)
+        """
+    )
+    manifests = {f"libs/{name}/pyproject.toml": f'[project]\nname = "{name}"\nversion = "1"\n' for name in ("a", "b")}
+    repo = repository({"noxfile.py": noxfile, **manifests}, settings='[tool.isonox]\npackages = ["libs/*"]\n')
+
+    run = repo.run_nox("--parallel", "2", "--session", "check")
+
+    assert 0 == run.exit_code, run.output
+    assert "check(a): success" in run.output
+    assert "check(b): success" in run.output

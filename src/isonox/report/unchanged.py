@@ -21,13 +21,14 @@ def summary(ended: RunEnded) -> str:
     origins = [f"{run} ({count})" for run, count in runs.most_common(_NAMED)]
     if len(runs) > _NAMED:
         origins.append(f"{len(runs) - _NAMED} more")
-    tests = sum(record.tests.passed for record in ended.records if record.tests)
+    tests = [record.tests for record in ended.records if record.tests]
+    passed, skipped = sum(one.passed for one in tests), sum(one.skipped for one in tests)
     if not ended.records:
         return f"green: 0 jobs: {'; '.join(ended.plan.notes)}\nrecords: {os.path.relpath(ended.directory)}"
     lines = [
         f"green: {number} {'job' if number == 1 else 'jobs'}: cached {number}",
         ", ".join(stage if count == 1 else f"{stage} ({count})" for stage, count in stages.items()),
-        *([f"{tests} passed, 0 failed, in the runs that they come from"] if tests else []),
+        *([f"{passed} passed, 0 failed{f', {skipped} skipped' if skipped else ''}"] if tests else []),
         f"from runs: {', '.join(origins)}",
         *[f"coverage: {record.coverage_percent:.1f} %" for record in ended.records if record.coverage_percent],
         f"time: {ended.seconds:.2f}s; nothing that decides a result has changed",

@@ -105,6 +105,7 @@ class _Server:
         self._lifeline = lifeline
         self._run = RunDirectory(Path(os.environ[messages.RUN_VARIABLE]))
         self._jobs: dict[int, str] = {}
+        self._runners: dict[str, SessionRunner] = {}
         self._unfinished = b""
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
@@ -114,14 +115,14 @@ class _Server:
         if reason := _hindrance(Path(global_config.noxfile).name):
             self._send(Refused(reason=reason))
             return 0
-        runners = {recording.job_id(runner): runner for runner in manifest}
-        _find_out(runners.values())
+        self._runners = {recording.job_id(runner): runner for runner in manifest}  # not freed, and so copied, in a fork
+        _find_out(self._runners.values())
         start = self._forks()
         if start is None:
             processes.end_children()
             return 0
         self._become(start)
-        runner = runners[start.session]
+        runner = self._runners[start.session]
         runner.posargs = list(start.posargs)
         manifest._queue = [runner]  # noqa: SLF001 - add_session looks at each runner, and so copies its memory
         return manifest
@@ -221,9 +222,10 @@ def _find_out(runners: Iterable[SessionRunner]) -> None:
     config = project.config(project.root())
     environment.declared(os.environ, PLAIN, cores=1, extra=config.pass_env)
     for runner in {runner.name: runner for runner in runners if runner.envdir}.values():  # one of each stage
-        package, facts = recording.package_of(runner), recording.facts_of(runner)
-        workspace = project.workspace(project.root()) if package else Workspace()
-        session = Session(id=runner.name, stage=runner.name, package=package, facts=facts)
+        name = recording.package_of(runner)
+        workspace = project.workspace(project.root()) if name else Workspace()
+        package = workspace.by_name[name].name if name else None
+        session = Session(id=runner.name, stage=runner.name, package=package, facts=recording.facts_of(runner))
         inputs.counted(inputs.of(session, workspace), workspace, ())
 
 
