@@ -63,6 +63,8 @@ def test_the_parts_of_nox_that_isonox_replaces_are_as_it_knows_them() -> None:
     assert "tasks.filter_manifest," in inspect.getsource(nox._cli.execute_workflow)
     assert "self._queue.pop(0)" in inspect.getsource(nox.manifest.Manifest.__next__)
     assert () == tuple(inspect.signature(nox.virtualenv.find_uv).parameters)
+    assert 'return ALL_VENVS["none"]()' in inspect.getsource(nox.virtualenv.get_virtualenv)
+    assert nox.virtualenv.PassthroughEnv is nox.virtualenv.ALL_VENVS["none"]
 
 
 def test_a_hand_typed_nox_leaves_the_same_record(repository: MakeRepository) -> None:

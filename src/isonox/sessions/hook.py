@@ -163,8 +163,11 @@ def _surroundings(runner: SessionRunner, job: ActiveJob, outer: dict[str, str], 
         stack.enter_context(swapped(nox.virtualenv, "_find_python", look_up))
         stack.enter_context(commands.recorded(job))
         stack.enter_context(_phases(runner, job, seen))
-        prepare = functools.cache(functools.partial(_claim_own, runner, job, stack))
-        stack.enter_context(virtualenvs.deferred(runner, job, prepare))
+        if _has_no_environment(runner):
+            stack.enter_context(swapped(runner, "_create_venv", functools.partial(_pass_through, runner)))
+        else:
+            prepare = functools.cache(functools.partial(_claim_own, runner, job, stack))
+            stack.enter_context(virtualenvs.deferred(runner, job, prepare))
         stack.enter_context(_deadline(job))
         yield
 
@@ -219,10 +222,19 @@ def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = No
     raise ValueError(f"Session {target} not found.")
 
 
+def _has_no_environment(runner: SessionRunner) -> bool:
+    backends = resolve_venv_backends(runner.global_config, runner.func)
+    known = set(backends) <= set(nox.virtualenv.ALL_VENVS)  # else nox has something to say
+    return backends == ["none"] or (runner.func.python is False and known)
+
+
+def _pass_through(runner: SessionRunner) -> None:
+    """Do what nox does for a session without an environment, but for looking for every tool that makes some."""
+    runner.venv = nox.virtualenv.PassthroughEnv()
+
+
 def _claim_own(runner: SessionRunner, job: ActiveJob, stack: contextlib.ExitStack) -> None:
     """Never two writers in a session's own folder: a second run of the same session waits for the first."""
-    if runner.func.python is False or resolve_venv_backends(runner.global_config, runner.func) == ["none"]:
-        return  # it has none
     path = files.state_directory(job.root) / "locks" / f"{Path(runner.envdir).name}.lock"
     stack.enter_context(pool.locked(path, f"another run is using the environment of {job.id}"))
     if job.facts.environment == "declared":

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: What is below these folders is installed or made, and known otherwise.
 _MADE = frozenset({".nox", ".isonox", ".git", ".venv", "venv", "site-packages"})
 
+#: How a file is opened that is not only read.
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
 #: Modules that look at the environment without letting it decide what a noxfile declares.
 _OWN = ("isonox.", "subprocess", "os", "nox.", "collections.abc", "_collections_abc", "importlib", "shutil", "tempfile")
 
@@ -100,7 +103,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if seen is None:
         return
     if event == "open":
-        if not isinstance(arguments[1], str) or "r" in arguments[1]:
+        if not arguments[2] & _WRITES:
             seen.add_file(arguments[0], sys._getframe(1))  # noqa: SLF001 - who asks decides
     elif event in ("os.listdir", "os.scandir"):
         caller = sys._getframe(1)  # noqa: SLF001
