@@ -41,7 +41,9 @@ def parser(names: Sequence[str] = table.NAMES) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="store_true", help="show the version and end")
-    verbs = top.add_subparsers(metavar="VERB", title="verbs", dest="verb", required=True, parser_class=_Parser)
+    verbs = top.add_subparsers(
+        prog=top.prog, metavar="VERB", title="verbs", dest="verb", required=True, parser_class=_Parser
+    )
     for name in names:
         _add_verb(verbs, table.load(name))
     return top

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -29,20 +30,27 @@ class Estimates:
     """
 
     def __init__(self, pipeline: Pipeline, durations: Mapping[str, float]) -> None:
-        import statistics  # noqa: PLC0415 - takes longer to import than all the rest here, and most verbs need none
-
+        self._pipeline = pipeline
         self._durations = durations
-        stages: dict[str, list[float]] = {}
-        for session in pipeline.sessions:
-            if session.id in durations:
-                stages.setdefault(session.stage, []).append(durations[session.id])
-        self._stages = {stage: statistics.median(seconds) for stage, seconds in stages.items()}
-        self._prior = statistics.median(durations.values()) if durations else PRIOR_SECONDS
 
     def of(self, session: Session) -> Estimate:
         """Return the estimate for one session."""
         if session.id in self._durations:
             return Estimate(self._durations[session.id], "history")
-        if session.stage in self._stages:
-            return Estimate(self._stages[session.stage], "stage")
-        return Estimate(self._prior, "prior")
+        stages, prior = self._guesses
+        if session.stage in stages:
+            return Estimate(stages[session.stage], "stage")
+        return Estimate(prior, "prior")
+
+    @cached_property
+    def _guesses(self) -> tuple[dict[str, float], float]:
+        """The medians of each stage and of all, for sessions that were never seen."""
+        import statistics  # noqa: PLC0415 - takes longer to import than all the rest here, and most plans need none
+
+        known = self._durations
+        stages: dict[str, list[float]] = {}
+        for session in self._pipeline.sessions:
+            if session.id in known:
+                stages.setdefault(session.stage, []).append(known[session.id])
+        prior = statistics.median(known.values()) if known else PRIOR_SECONDS
+        return {stage: statistics.median(seconds) for stage, seconds in stages.items()}, prior
