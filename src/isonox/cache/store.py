@@ -38,7 +38,7 @@ _INSERT = (
     "INSERT OR REPLACE INTO entries (fingerprint, job, stored, used, expires, size, payload)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_TOUCH = f"UPDATE entries SET used = ? WHERE fingerprint {_LISTED}"  # noqa: S608 - constants
+_TOUCH = f"UPDATE entries SET used = ? WHERE fingerprint {_LISTED}"  # noqa: S608 - constants  # nosec B608
 _FORGET = (
     "DELETE FROM memos WHERE rowid IN (SELECT id FROM (SELECT rowid AS id, row_number() OVER newest AS count,"
     " sum(length(value)) OVER newest AS size FROM memos WINDOW newest AS (ORDER BY used DESC, rowid DESC))"
@@ -172,7 +172,7 @@ class Store:
     def recall_many(self, kind: str, keys: Collection[str]) -> dict[str, bytes]:
         """Return what was kept, by key."""
         these = f"kind = ? AND key {_LISTED}"
-        rows = self._read(f"SELECT key, used, value FROM memos WHERE {these}", kind, _list(keys))  # noqa: S608 - constants
+        rows = self._read(f"SELECT key, used, value FROM memos WHERE {these}", kind, _list(keys))  # noqa: S608 - constants  # nosec B608
         found = {
             key: value[4:]
             for key, _, value in rows
@@ -181,9 +181,9 @@ class Store:
         now = clock.posix()
         if len(found) < len(rows):
             self.problems.append(f"what was remembered as {kind!r} is damaged; it was removed")
-            self._write(f"DELETE FROM memos WHERE {these}", kind, _list(set(keys) - set(found)))  # noqa: S608 - constants
+            self._write(f"DELETE FROM memos WHERE {these}", kind, _list(set(keys) - set(found)))  # noqa: S608 - constants  # nosec B608
         if any(abs(now - used) > DAY for _, used, *_ in rows):
-            self._write(f"UPDATE memos SET used = ? WHERE {these}", now, kind, _list(found))  # noqa: S608 - constants
+            self._write(f"UPDATE memos SET used = ? WHERE {these}", now, kind, _list(found))  # noqa: S608 - constants  # nosec B608
         return found
 
     def prune(self, *, max_bytes: int = MAX_BYTES, max_age_seconds: float = MAX_AGE_SECONDS, now: float) -> Pruned:
