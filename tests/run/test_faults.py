@@ -386,6 +386,31 @@ def a(session):
     assert [] == wait_until_gone(f"sleep {marker}", 1)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every job loads the noxfile anyway")
+def test_a_noxfile_that_starts_a_thread_is_said_to_be_loaded_by_each_job(
+    checkout: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, however many jobs there are; asked for, it is not worth a word."""
+    folder = checkout(
+        """
+import threading, time, nox
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+
+@nox.session(python=False)
+@nox.parametrize("number", [1, 2, 3])
+def a(session, number): ...
+"""
+    )
+
+    code, records, said = ci(folder)
+
+    assert ExitCode.OK == code, said
+    assert 3 == len(records)
+    assert 1 == said.count("note: jobs loaded the noxfile for themselves: noxfile.py starts threads")
+    monkeypatch.setenv(START_VARIABLE, "spawn")
+    assert "for themselves" not in ci(folder, "--no-cache")[2]
+
+
 def test_fail_fast_stops_what_runs(checkout: Callable[[str], Path]) -> None:
     """The first red job ends the run."""
     folder = checkout(

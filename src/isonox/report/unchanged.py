@@ -6,6 +6,8 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from isonox.model.verdict import Verdict
+
 if TYPE_CHECKING:
     from isonox.model.events import RunEnded
 
@@ -18,6 +20,9 @@ def summary(ended: RunEnded) -> str:
     stages = Counter(record.stage for record in ended.records)
     runs = Counter(record.from_run or "" for record in ended.records)
     number = len(ended.records)
+    verdicts = ", ".join(
+        f"{name} {count}" for name, count in Counter(one.verdict.value for one in ended.records).items()
+    )
     origins = [f"{run} ({count})" for run, count in runs.most_common(_NAMED)]
     if len(runs) > _NAMED:
         origins.append(f"{len(runs) - _NAMED} more")
@@ -26,7 +31,8 @@ def summary(ended: RunEnded) -> str:
     if not ended.records:
         return f"green: 0 jobs: {'; '.join(ended.plan.notes)}\nrecords: {os.path.relpath(ended.directory)}"
     lines = [
-        f"green: {number} {'job' if number == 1 else 'jobs'}: cached {number}",
+        f"green: {number} {'job' if number == 1 else 'jobs'}: {verdicts}",
+        *[f"waived {record.job}: {record.reason}" for record in ended.records if record.verdict is Verdict.WAIVED],
         ", ".join(stage if count == 1 else f"{stage} ({count})" for stage, count in stages.items()),
         *([f"{passed} passed, 0 failed{f', {skipped} skipped' if skipped else ''}"] if tests else []),
         f"from runs: {', '.join(origins)}",

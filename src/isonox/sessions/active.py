@@ -39,6 +39,7 @@ class ActiveJob:
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     trace: Path | None = None
+    traced_since: float = 0.0
     tests: TestCounts | None = None
     coverage_percent: float | None = None
     missing_interpreter: str | None = None

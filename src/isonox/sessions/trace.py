@@ -17,7 +17,7 @@ from isonox.model.pipeline import Session
 from isonox.model.record import Undeclared
 from isonox.model.workspace import Workspace
 from isonox.sessions import environment, project
-from isonox.system import files, git
+from isonox.system import clock, files, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from isonox.sessions.active import ActiveJob
 
 _FOLDER = str(Path(sitecustomize.__file__).parent)
+
+#: Seconds that the times of files may be behind.
+_LAG = 0.02
 
 #: So many folders are named in a question to git; for more it is asked about everything.
 _ASKED = 50
@@ -40,7 +43,7 @@ def traced(job: ActiveJob) -> Iterator[None]:
         if _is_wanted(job.facts):
             files.make_directory(report.parent)
             report.write_bytes(b"")
-            job.trace = report
+            job.trace, job.traced_since = report, clock.posix()
     if job.trace is None:
         yield
         return
@@ -89,8 +92,17 @@ def judged(job: ActiveJob, package: str | None, posargs: Iterable[str]) -> tuple
         for_a_time=job.facts.cache_seconds is not None,
     )
     named = [tracing.Fact("R", os.path.normpath(word)) for word in posargs if (job.root / word).is_file()]
-    found = tracing.undeclared([*named, *facts], scope)
+    used = tracing.undeclared([*named, *facts], scope)
+    found = [one for one in used if one.kind != "wrote" or _written(job.root / one.what, job.traced_since)]
     return True, tuple(Undeclared(kind=one.kind, what=job.redact(one.what), hint=job.redact(one.hint)) for one in found)
+
+
+def _written(path: Path, since: float) -> bool:
+    """Return whether a file was changed, and not only opened so that it could have been; the kernel's clock lags."""
+    try:
+        return path.lstat().st_ctime >= since - _LAG
+    except OSError:
+        return True
 
 
 def _is_wanted(facts: Facts) -> bool:

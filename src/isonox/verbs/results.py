@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from isonox.model.record import Record
     from isonox.sessions.run_directory import RunDirectory
 
+#: Seconds after which a session that was waived is tried again.
+_WAIVER = 3600.0
+
 #: Jobs of which each is asked for its files; with more, all files are looked at.
 _FEW = 10
 
@@ -101,7 +104,7 @@ class Results:
             record,
             run=directory.id,
             from_run=record.from_run or entry.run,
-            verdict=Verdict.CACHED,
+            verdict=Verdict.CACHED if record.verdict is Verdict.PASSED else record.verdict,
             commit=self.plan.commit,
             dirty=self.plan.dirty,
             required=job.required,
@@ -122,7 +125,7 @@ class Results:
             directory: The run's folder, which has the artifacts.
         """
         by_job = {record.job: record for record in records}
-        passed = [record for record in by_job.values() if record.verdict is Verdict.PASSED]
+        passed = [one for one in by_job.values() if one.verdict is Verdict.PASSED or self._is_kept_waiver(one)]
         named = [record for record in passed if plan.by_id[record.job].fingerprint and not record.undeclared]
         refused = {record.job: reason for record in named if (reason := _refusal(plan, record, by_job))}
         kept = [record for record in named if record.job not in refused]
@@ -138,6 +141,12 @@ class Results:
         except StateError as error:
             self.problems.append(f"results are not kept for later runs: {error}")
         return refused
+
+    def _is_kept_waiver(self, record: Record) -> bool:
+        """Return whether a session waived itself whose verdict holds for a time only, as an audit without an answer."""
+        session = self.checkout.pipeline.by_id.get(record.job)
+        limited = session is not None and session.facts.cache_seconds is not None and session.facts.required
+        return limited and record.verdict is Verdict.WAIVED and not record.from_run
 
     def _entries(self, plan: Plan, records: list[Record], refused: dict[str, str]) -> Iterator[Entry]:
         """Yield what is stored: the jobs whose inputs are still what they were when the run began."""
@@ -167,7 +176,7 @@ class Results:
                 fingerprint=now.value or "",
                 parts=now.parts,
                 stored=stored,
-                expires=None if facts.cache_seconds is None else stored + facts.cache_seconds,
+                expires=None if facts.cache_seconds is None else stored + _seconds(record, facts.cache_seconds),
                 origin="github" if _on_github() else "local",
             )
 
@@ -199,7 +208,7 @@ class Results:
 
 def _refusal(plan: Plan, record: Record, by_job: Mapping[str, Record]) -> str:
     """Return why a job that has passed is not kept, as far as its record tells."""
-    if not record.traced:
+    if not record.traced and record.verdict is Verdict.PASSED:
         return "what it read could not be watched"
     if record.notified:
         return "it asked for other sessions (session.notify)"
@@ -208,6 +217,10 @@ def _refusal(plan: Plan, record: Record, by_job: Mapping[str, Record]) -> str:
             return f"{name}, which it requires, was {by_job[name].verdict.value}"
     shims = [command.argv[0] for command in record.commands if f"{os.sep}shims{os.sep}" in command.argv[0]]
     return f"what {shims[0]} runs can't be told" if shims else ""
+
+
+def _seconds(record: Record, limit: float) -> float:
+    return limit if record.verdict is Verdict.PASSED else min(limit, _WAIVER)
 
 
 def _part(plan: Plan, jobs: Iterable[str]) -> Plan:
