@@ -3,6 +3,8 @@
 # ///
 """The pipeline of isonox: it is its own first user."""
 
+from datetime import timedelta
+
 import isonox
 from isonox import stages
 
@@ -33,7 +35,7 @@ def act(session: isonox.Session) -> None:
     session.run("pytest", "-m", "act and not whole", "tests/act", *session.posargs)
 
 
-@isonox.session(python="3.13", requires=["build"], timeout_minutes=15, tags=["integration"])
+@isonox.session(python="3.13", requires=["build"], timeout_minutes=15, tags=["integration"], cache=timedelta(days=1))
 def integration(session: isonox.Session) -> None:
     """Run the storefront's own `make ci`, as a newcomer would."""
     session.run("make", "-C", "examples/storefront", "ci", external=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -104,7 +105,11 @@ def _children() -> frozenset[int]:
 
 
 def _words(files: Iterable[Path]) -> list[str]:
-    return [word for file in files for word in file.read_text().split()]
+    words: list[str] = []
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):  # the thread has ended meanwhile
+            words += file.read_text().split()
+    return words
 
 
 def _ended_orphans(before: frozenset[int]) -> list[struct_rusage]:

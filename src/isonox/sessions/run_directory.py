@@ -32,6 +32,9 @@ _TIME = "%Y%m%dT%H%M%SZ"
 
 END_VERSION = 1
 
+#: Jobs of a plan that somebody may want to read; with more, it is not indented.
+_READABLE = 200
+
 #: The records of jobs that did not have to run.
 _CACHED = "cached.json"
 
@@ -133,7 +136,10 @@ class RunDirectory:
 
     def write_plan(self, plan: Plan) -> None:
         """Store the plan."""
-        files.write_atomic(self.plan_path, msgspec.json.format(msgspec.json.encode(plan), indent=2))
+        content = msgspec.json.encode(plan)
+        if len(plan.jobs) <= _READABLE:
+            content = msgspec.json.format(content, indent=2)
+        files.write_atomic(self.plan_path, content)
 
     def read_plan(self) -> Plan:
         """Read the plan back, also if another machine made it.
