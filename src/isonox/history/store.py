@@ -30,8 +30,8 @@ CREATE TABLE IF NOT EXISTS estimates (job TEXT PRIMARY KEY, seconds REAL NOT NUL
 CREATE TABLE IF NOT EXISTS set_ups (run TEXT PRIMARY KEY, seconds REAL NOT NULL);
 """
 _FORGET = """
-DELETE FROM durations WHERE job = ?1 AND run NOT IN (
-    SELECT run FROM durations WHERE job = ?1 ORDER BY run DESC LIMIT ?2
+DELETE FROM durations WHERE job = :job AND run NOT IN (
+    SELECT run FROM durations WHERE job = :job ORDER BY run DESC LIMIT :kept
 )"""
 
 
@@ -55,7 +55,7 @@ class History:
         rows = [(record.job, record.run, record.verdict.value, record.seconds) for record in records]
         with self._open() as database:
             database.executemany("INSERT OR REPLACE INTO durations VALUES (?, ?, ?, ?)", rows)
-            database.executemany(_FORGET, [(job, KEPT) for job, *_ in rows])
+            database.executemany(_FORGET, [{"job": job, "kept": KEPT} for job, *_ in rows])
             estimates = [(job, seconds) for job, *_ in rows if (seconds := _median(database, job)) is not None]
             database.executemany("INSERT OR REPLACE INTO estimates VALUES (?, ?)", estimates)
 
