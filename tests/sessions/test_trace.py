@@ -147,7 +147,7 @@ def test_installers_are_not_traced(job: Any, argv: list[str], *, told: bool) -> 
 
 def test_a_command_keeps_its_own_path(job: Any) -> None:
     """The tracer comes first, once; a path that is empty stays away, for it would mean the current folder."""
-    folder = os.path.dirname(sitecustomize.__file__)  # noqa: PTH120
+    folder = os.path.dirname(sitecustomize.__file__)  # noqa: PTH120 - as PYTHONPATH has it
 
     for given, expected in (("", folder), ("src", f"{folder}{os.pathsep}src")):
         values = trace.around(job, ["pytest"], {"PYTHONPATH": given})

@@ -215,9 +215,9 @@ def flip(path: Path) -> None:
     with sqlite3.connect(path) as database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
-            columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})") if row[2] == "BLOB"]  # nosec
+            columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})") if row[2] == "BLOB"]  # nosec - names of its own tables
             for column in columns:
-                database.execute(f"UPDATE {table} SET {column} = zeroblob(length({column}))")  # nosec # noqa: S608
+                database.execute(f"UPDATE {table} SET {column} = zeroblob(length({column}))")  # nosec # noqa: S608 - as above
     database.close()
 
 
@@ -337,6 +337,22 @@ def test_a_result_holds_as_long_as_it_was_declared_to(repo: Repository) -> None:
     ci(repo.path)
 
     assert {"after"} == ci(repo.path).having("passed")
+
+
+def test_a_waiver_that_time_limits_is_kept_and_said_each_time(repo: Repository) -> None:
+    """Nobody answered, and is asked again in an hour; without a limit, each run asks."""
+    waives = NOXFILE.replace('"""Something that reads what the checks left."""', 'session.waive("no answer")')
+    limited = waives.replace("import isonox\n", "import datetime\nimport isonox\n").replace(
+        'requires=["check"],', 'requires=["check"], cache=datetime.timedelta(hours=24),'
+    )
+    for noxfile, origin in ((waives, False), (limited, True)):
+        repo.write({"noxfile.py": noxfile})
+        ci(repo.path)
+
+        again = ci(repo.path)
+
+        assert {"after"} == again.having("waived")
+        assert ("no answer", origin) == (again.record("after")["reason"], bool(again.record("after")["from_run"]))
 
 
 def test_two_runs_at_once(repo: Repository) -> None:
