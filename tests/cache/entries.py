@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from isonox.cache.entry import Entry
+from isonox.cache.entry import Entry, of_parts
 from isonox.model.record import Record
 from isonox.model.verdict import Verdict
 
@@ -24,7 +24,7 @@ def entry(name: str = "a", verdict: Verdict = Verdict.PASSED, **facts: Any) -> E
     job = facts.pop("job", f"tests({name})")
     record = Record(isonox="1", run="1-a", job=job, stage="tests", verdict=verdict, started="")
     given = {"stored": NOW, "origin": "local", "record": record, **facts}
-    return Entry(fingerprint=fingerprint(name), job=job, run="1-a", parts={"files": name}, **given)
+    return Entry(fingerprint=fingerprint(name), job=job, run="1-a", named=of_parts({"files": name}), **given)
 
 
 def fingerprint(name: str) -> str:

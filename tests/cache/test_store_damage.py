@@ -63,7 +63,7 @@ def hit(store: Store) -> Entry:
 @pytest.mark.parametrize(("after", "why"), [(1, "it has another format"), (11, "it is damaged"), (60, "it is damaged")])
 def test_a_damaged_row_is_removed(store: Store, database: Path, after: int, why: str) -> None:
     """The others stay."""
-    flip(database, b"entry 1.1\n", after)
+    flip(database, b"entry 2.1\n", after)
 
     lost = {"tests(a)", "tests(b)"}.difference(jobs(store)).pop()
 
@@ -83,7 +83,7 @@ def test_a_damaged_row_may_have_a_damaged_name(store: Store, database: Path) -> 
 
 def test_a_row_of_another_format_is_removed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is that of another isonox."""
-    monkeypatch.setattr(entry_module, "_FORMAT", b"entry 2.1\n")
+    monkeypatch.setattr(entry_module, "_FORMAT", b"entry 3.1\n")
 
     assert [] == jobs(store)
     assert 2 == len(store.problems)

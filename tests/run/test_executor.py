@@ -71,7 +71,7 @@ class Runs:
         self.directory = RunDirectory.create(folder)
         self.ended: dict[str, int] = {}
         self.executor = NoxExecutor(
-            folder, "noxfile.py", self.directory, {**os.environ, **environment}, commit="abc", dirty=True
+            folder, "noxfile.py", self.directory, {**os.environ, **environment}, commit="abc", dirty=True, slots=2
         )
 
     def start(self, *jobs: str, posargs: tuple[str, ...] = ()) -> None:

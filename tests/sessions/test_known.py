@@ -187,4 +187,7 @@ def test_reading_returns_what_recall_finds(repo: Repository, monkeypatch: pytest
     found, hindrance = reading.read(store, repo.path, "noxfile.py", now, os.environ)
 
     assert not hindrance
-    assert found == known.recall(store, repo.path, "noxfile.py", tree.read(repo.path), os.environ)
+    kept = known.last(store, "noxfile.py")
+    assert kept is not None
+    assert found == kept[1]
+    assert known.is_current(kept[0], repo.path, tree.read(repo.path), os.environ)

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.conftest import WORKSPACES, Repository
 
-from isonox.cache.entry import Entry
+from isonox.cache.entry import Entry, of_parts
 from isonox.cache.fingerprint import Discovered
 from isonox.errors import ConfigurationError
 from isonox.model.plan import Selection
@@ -333,7 +333,7 @@ def remember(root: Path, **groups: str) -> None:
         checkout.store.add(
             Entry(
                 fingerprint=found.value or "", job=job, run="1-a", stored=clock.posix(), origin="local",
-                parts=found.parts, record=record,
+                named=of_parts(found.parts), record=record,
             )
         )  # fmt: skip
 

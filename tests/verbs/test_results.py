@@ -426,3 +426,37 @@ def test_a_cached_verdict_is_that_of_a_fresh_run(steps: list[tuple[str, str | No
         assert fresh.having("failed") == cached.having("failed")
         assert fresh.having("passed") == cached.having("passed") | cached.having("cached")
     shutil.rmtree(repo.path / ".isonox" / "runs")
+
+
+NOTIFYING = '''
+import isonox
+
+
+@isonox.session(per_package=True, venv_backend="none", cache=False)
+def check(session):
+    """One package of two."""
+    if session.package.name == "shop":
+        session.notify("{target}")
+'''
+
+
+@pytest.mark.parametrize("target", ["check", "check(money)"])
+def test_a_session_of_a_package_that_was_not_asked_for_can_be_notified(repo: Repository, target: str) -> None:
+    """By its name, which means the first of that name, or by its signature: though its package was not loaded."""
+    repo.write({"noxfile.py": NOTIFYING.replace("{target}", target)})
+
+    run = ci(repo.path, "--package", "shop")
+
+    assert 0 == run.code, run.talk
+    assert {"check(shop)", "check(money)"} == run.having("passed")
+
+
+def test_nobody_gets_ready_to_run_what_has_not_changed(repo: Repository) -> None:
+    """The process that jobs are forked from starts before the plan is made: but not if the files are as before."""
+    first = ci(repo.path)
+    same = ci(repo.path)
+    (repo.path / "README.md").write_text("something new\n")
+    other = ci(repo.path)
+
+    assert [True, False, True] == [(run.folder / "forkserver.log").exists() for run in (first, same, other)]
+    assert ALL == same.having("cached") == other.having("cached")

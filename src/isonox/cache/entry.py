@@ -12,7 +12,7 @@ from isonox.model.record import RECORD_VERSION, Record
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 Origin = Literal["local", "github"]
 
@@ -26,11 +26,11 @@ _KEPT = (Verdict.PASSED, Verdict.WAIVED)
 DAY = 86400.0
 
 #: Format of a payload and of the record in it; a checksum and the packed entry follow.
-_FORMAT = f"entry 1.{RECORD_VERSION}\n".encode()
+_FORMAT = f"entry 2.{RECORD_VERSION}\n".encode()
 _START = len(_FORMAT) + 4
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """What one job did, and what decided it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         stored: POSIX seconds.
         expires: POSIX seconds; None for no limit.
         origin: Who ran it: a laptop's results never let CI skip.
-        parts: The named parts of the fingerprint, each with its digest.
+        named: The parts of the fingerprint, as `of_parts` returns them: most readers do without.
         record: That of a job that passed.
         artifacts: The files that it kept; filled in when it is stored.
     """
@@ -51,9 +51,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stored: float
     expires: float | None = None
     origin: Origin
-    parts: dict[str, str] = {}
+    named: msgspec.Raw
     record: Record
     artifacts: tuple[Artifact, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The named parts of the fingerprint, each with its digest."""
+        return msgspec.msgpack.decode(self.named, type=dict[str, str])
 
     def expired(self, now: float) -> bool:
         """Whether its time is over."""
@@ -78,6 +83,11 @@ class Bad(NamedTuple):
 
     id: int
     why: str
+
+
+def of_parts(parts: Mapping[str, str]) -> msgspec.Raw:
+    """Return the parts of a fingerprint as an entry has them."""
+    return msgspec.Raw(msgspec.msgpack.encode(parts))
 
 
 def checksum(content: bytes) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import hashlib
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from isonox.model import inputs
 from isonox.model.record import Installation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable
 
     from isonox.model.inputs import Table
     from isonox.model.pipeline import Pipeline, Session
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 #: The format of fingerprints. A new one makes every stored verdict useless.
 #: 1: the first.
-FORMAT = 1
+#: 2: parts end with a new line.
+FORMAT = 2
 
 #: Parts that are only known once a job has run, or that are those of other jobs.
 LATE = frozenset({"lock entries", "programs", "required sessions"})
@@ -43,8 +44,7 @@ class Discovered(msgspec.Struct, frozen=True, array_like=True):
     programs: tuple[str, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What decides the results of jobs beside the tree.
 
     Attributes:
@@ -112,16 +112,17 @@ class Fingerprints:
             "tool.isonox": surroundings.configuration,
             "noxfile": surroundings.noxfile,
         }
+        self._begun = hashlib.sha256(_lines(self._common))
         self._patterns: dict[inputs.Inputs, dict[str, str]] = {}
         self._locks: dict[Installation, str] = {}
-        self._programs: dict[str, str] = {}
+        self._programs: dict[tuple[str, ...], str] = {}
         self._environments: dict[tuple[tuple[str, str], ...], str] = {}
         self._documents: dict[str, Any] = {}
 
     def knowing(self, discovered: Mapping[str, Discovered]) -> Fingerprints:
         """Return the same with what other runs have told."""
         made = copy.copy(self)
-        made._around = dataclasses.replace(self._around, discovered=discovered)  # noqa: SLF001 - it is one of us
+        made._around = msgspec.structs.replace(self._around, discovered=discovered)  # noqa: SLF001 - it is one of us
         return made
 
     def of(self, plan: Plan) -> dict[str, Fingerprint]:
@@ -142,15 +143,17 @@ class Fingerprints:
 
     def _of_job(self, job: PlannedJob, made: Mapping[str, Fingerprint]) -> Fingerprint:
         session = self._pipeline.by_id[job.session]
-        parts = {**self._common, **self._own(job, session), **self._of_files(session)}
+        parts = {**self._own(job, session), **self._of_files(session)}
         reason = excluded(session) or self._unnamed(session, parts)
         if required := {name: made[name] for name in job.requires if name in made}:
             parts["required sessions"] = _hash(f"{name}={one.value}" for name, one in required.items())
             for name, one in required.items():
                 reason = reason or (one.uncached and f"it requires {name}, which is not cached: {one.uncached}")
-        if reason:
-            return Fingerprint(parts=parts, value=None, uncached=reason)
-        return Fingerprint(parts=parts, value=_hash(f"{name}={part}" for name, part in parts.items()))
+        whole = self._begun.copy()
+        whole.update(_lines(parts))
+        return Fingerprint(
+            parts={**self._common, **parts}, value=None if reason else whole.hexdigest(), uncached=reason
+        )
 
     def _own(self, job: PlannedJob, session: Session) -> dict[str, str]:
         """Return the parts that are no files."""
@@ -168,7 +171,7 @@ class Fingerprints:
             if discovered.installations:
                 parts["lock entries"] = _hash(self._lock(one) for one in discovered.installations)
             if discovered.programs:
-                parts["programs"] = _hash(self._program(path) for path in discovered.programs)
+                parts["programs"] = self._programs_of(discovered.programs)
         return parts
 
     def _environment(self, session: Session) -> str:
@@ -183,10 +186,11 @@ class Fingerprints:
             self._locks[installation] = self._around.lock(installation)
         return self._locks[installation]
 
-    def _program(self, path: str) -> str:
-        if path not in self._programs:
-            self._programs[path] = self._around.program(path)
-        return self._programs[path]
+    def _programs_of(self, paths: tuple[str, ...]) -> str:
+        """Hash the programs that a job calls: most jobs call the same."""
+        if paths not in self._programs:
+            self._programs[paths] = _hash(self._around.program(path) for path in paths)
+        return self._programs[paths]
 
     def _of_files(self, session: Session) -> dict[str, str]:
         """Return the parts that are files."""
@@ -285,6 +289,10 @@ def excluded(session: Session) -> str:
     if not facts.cache:
         return "cache=False"
     return f"it uses secrets: {', '.join(facts.secrets)}" if facts.secrets else ""
+
+
+def _lines(parts: Mapping[str, str]) -> bytes:
+    return "".join([f"{name}={part}\n" for name, part in parts.items()]).encode("utf-8", "surrogateescape")
 
 
 def _hash(lines: Iterable[str]) -> str:

@@ -127,7 +127,7 @@ class _Used:
             self.bound.add(what)
 
     def _is_made(self, path: str) -> bool:
-        return path in self.made or not self.made.isdisjoint(_above(path))
+        return path in self.made or not self.made.isdisjoint(above(path))
 
 
 class _Judge:
@@ -141,7 +141,7 @@ class _Judge:
         self._outside = self._folders_of(inputs.Inputs(outside=scope.inputs.outside))
         wanted = sorted({*filter(self._exists, self._counted), *filter(None, self._listed)})
         self._seen = set(scope.seen(wanted)) if wanted else set()
-        self._folders = {folder for path in self._seen for folder in _above(path)}
+        self._folders = {folder for path in self._seen for folder in above(path)}
 
     def _folders_of(self, declared: Inputs) -> set[str]:
         """Return which of the folders that were listed have files that count."""
@@ -169,7 +169,7 @@ class _Judge:
         """Yield the inputs that the session changed, or removed, perhaps with a folder."""
         changed = {path for path in self._used.changed if self._matters(path)}
         seen = self._scope.seen(sorted(changed)) if changed else ()
-        files = [path for path in seen if path in changed or not changed.isdisjoint(_above(path))]
+        files = [path for path in seen if path in changed or not changed.isdisjoint(above(path))]
         for path in inputs.counted(self._scope.inputs, self._scope.workspace, files):
             hint = "keep it as it is, or write where git ignores it (session.artifacts, session.create_tmp())"
             yield Undeclared(kind="wrote", what=path, hint=hint)
@@ -205,7 +205,7 @@ class _Judge:
 
     def _is_seen(self, path: str) -> bool:
         """Return whether git sees a file, or the submodule that it is in."""
-        return path in self._seen or not self._seen.isdisjoint(_above(path))
+        return path in self._seen or not self._seen.isdisjoint(above(path))
 
     def _matters(self, path: str) -> bool:
         if _OF_TOOLS.fullmatch(path):
@@ -238,7 +238,7 @@ def _source(path: str) -> str:
     return f"{compiled[1]}{compiled[2]}.py" if compiled else path
 
 
-def _above(path: str) -> Iterator[str]:
+def above(path: str) -> Iterator[str]:
     """Yield the folders that a path is in, the innermost first, without the root."""
     while path := path.rpartition("/")[0]:
         yield path

@@ -90,8 +90,7 @@ def owners(workspace: Workspace, paths: Iterable[str]) -> dict[str, list[str]]:
 
     A root that only holds the workspace together owns nothing.
     """
-    packages = workspace.packages
-    places = {package.path: package.name for package in packages if package.installable or package.path != "."}
+    places = workspace.places
     by_folder: dict[str, str] = {"": places.get(".", "")}
     found: dict[str, list[str]] = {}
     for path in paths:

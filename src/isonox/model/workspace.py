@@ -64,6 +64,11 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return {package.name: package for package in self.packages}
 
     @cached_property
+    def places(self) -> dict[str, str]:
+        """Names of packages by path, without a root that only holds the workspace together: it owns nothing."""
+        return {one.path: one.name for one in self.packages if one.installable or one.path != "."}
+
+    @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:
         """Each (source, target) once, in however many places it is declared."""
         return frozenset((edge.source, edge.target) for edge in self.edges)

@@ -14,7 +14,7 @@ from isonox.sessions.messages import RUN_VARIABLE, SELECTING_VARIABLES, Planned
 from isonox.system import files, processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from isonox.model.plan import PlannedJob
@@ -50,7 +50,7 @@ class NoxExecutor:
         environment: Variables of the children, before isonox adds its own.
         commit: What records name as the commit; see `Record`.
         dirty: Whether the working tree differs from it.
-        slots: How many cores the jobs share; None where each may use all.
+        slots: How many cores the jobs share.
 
     Attributes:
         lost: Why jobs were spawned that were to be forked; empty if there were none.
@@ -68,14 +68,14 @@ class NoxExecutor:
         *,
         commit: str | None,
         dirty: bool,
-        slots: int | None = None,
+        slots: int,
     ) -> None:
         if (how := environment.get(START_VARIABLE, "spawn")) != "spawn":
             raise UsageError(f"{START_VARIABLE}={how!r} is unknown", hint=f'{START_VARIABLE}="spawn", or unset')
         self._directory = directory
         self._commit = commit
         self._dirty = dirty
-        self._slots = slots
+        self.slots = slots
         kept = {name: value for name, value in environment.items() if name not in SELECTING_VARIABLES}
         # The child has isonox already; nox would make an environment of its own.
         variables = {**kept, RUN_VARIABLE: str(directory.path), "NOX_SCRIPT_MODE": "none"}
@@ -84,13 +84,15 @@ class NoxExecutor:
         self._lifeline, self._held = os.pipe()
         processes.become_subreaper()
         self._setting = Setting(root, noxfile, directory, variables, self._lifeline)
-        self._spawned = Spawned(self._setting)
+        self._spawned = Spawned(self._setting, lambda: self._forked.process_ids() if self._forked else set())
         self._forked: Forked | None = None
         self.lost = ""
         self._may_fork = sys.platform == "linux" and START_VARIABLE not in environment
+        self._forkable: Collection[str] | None = None
+        self._loading = False
 
     def prepare(self) -> None:
-        """Start the warm process, and return at once. Without this, the first job does it.
+        """Start the warm process, and return at once: it gets ready to load the noxfile.
 
         Call it in a thread that lives as long as the run: the kernel ties the process to it.
         """
@@ -98,21 +100,34 @@ class NoxExecutor:
             return
         self._may_fork = False
         try:
-            self._forked = Forked(self._setting, self._spawn_late)
+            self._forked = Forked(self._setting, self._spawn_late, self._spawned.process_ids)
         except OSError as error:
             self.lost = f"no process to fork them from: {error}"
 
+    def load(self, sessions: Collection[str] | None = None) -> None:
+        """Let the warm process load the noxfile, and return at once. Without this, the first job does it.
+
+        Args:
+            sessions: Ids of those that it declares, by what was handed over (see `isonox.sessions.project`); None for
+                all. Others are spawned.
+        """
+        self.prepare()
+        if self._forked and not self._loading:
+            self._forkable = sessions
+            self._loading = True
+            self._forked.load()
+
     def start(self, job: PlannedJob, on_end: Callable[[str, int], None]) -> None:
         """Start a job; see `Executor.start`."""
-        self.prepare()
+        self.load()
         path = self._directory.log_path(job.id)
         try:
             path.write_bytes(b"")
         except OSError as error:
             raise files.state_error(error, f"can't write {path}") from error
-        cores = None if self._slots is None else job.cores(self._slots)
+        cores = job.cores(self.slots)
         planned = Planned(commit=self._commit, dirty=self._dirty, fingerprint=job.fingerprint, cores=cores)
-        if self._forked:
+        if self._forked and (self._forkable is None or job.session in self._forkable):
             if self._forked.start(Asked(job, planned, on_end)):
                 return
             self.lost = self._forked.lost

@@ -16,7 +16,7 @@ import msgspec
 from isonox.errors import StateError
 from isonox.run.outcome import last_error
 from isonox.sessions import messages
-from isonox.sessions.messages import Ended, Ready, Refused, Start, Stop
+from isonox.sessions.messages import Ended, Load, Ready, Refused, Start, Stop
 from isonox.system import files, processes
 
 if TYPE_CHECKING:
@@ -47,11 +47,12 @@ class Asked:
 
 
 class Forked:
-    """Asks `isonox.sessions.forkserver`, which starts with this object, for each job.
+    """Asks `isonox.sessions.forkserver`, which starts with this object, for each job; see `load`.
 
     Args:
         setting: What all jobs have in common.
         instead: Starts a job that the forkserver turned out not to be able to start, and gets the reason.
+        others: Returns the ids of this process's children that are none of these.
 
     Attributes:
         lost: Why jobs can't be forked, or not any more; empty as long as they can.
@@ -60,8 +61,9 @@ class Forked:
         OSError: It can't be started.
     """
 
-    def __init__(self, setting: Setting, instead: Callable[[Asked, str], None]) -> None:
+    def __init__(self, setting: Setting, instead: Callable[[Asked, str], None], others: Callable[[], set[int]]) -> None:
         self.lost = ""
+        self._others = others
         self._directory = setting.directory
         self._instead = instead
         self._jobs: dict[str, Asked] = {}
@@ -83,6 +85,14 @@ class Forked:
             )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def process_ids(self) -> set[int]:
+        """Return the id of the forkserver: what it forked ends with it."""
+        return {self._process.pid}
+
+    def load(self) -> None:
+        """Let the noxfile be loaded: what is declared is in the run's folder."""
+        self._send(Load())
 
     def start(self, asked: Asked) -> bool:
         """Ask for a job; return False when there is nobody to ask any more. See `Executor.start`."""
@@ -147,7 +157,7 @@ class Forked:
         self.lost = self.lost or f"the process to fork them from ended: {self._how(code)}"
         with self._lock:  # until it is open again, no job starts in another way
             if self._ready:
-                processes.end_children()  # its jobs have become ours
+                processes.end_children(but=self._others())  # its jobs have become ours
             self._gone = True
         for asked in list(self._jobs.values()):
             self._lose(asked)

@@ -44,8 +44,10 @@ class Setting(NamedTuple):
 class Spawned:
     """Runs each job as `python -m isonox.sessions.child ...`, which is nox with isonox's wrapper."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, others: Callable[[], set[int]]) -> None:
+        """`others` returns the ids of this process's children that are none of these."""
         self._setting = setting
+        self._others = others
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, job: PlannedJob, planned: Planned, on_end: Callable[[str, int], None]) -> None:
@@ -73,7 +75,7 @@ class Spawned:
     def _wait(self, job: str, process: subprocess.Popen[bytes], on_end: Callable[[str, int], None]) -> None:
         code = process.wait()
         if code < 0:  # it could not end what it had started
-            processes.end_children(but=self.process_ids())
+            processes.end_children(but=self.process_ids() | self._others())
         on_end(job, code)
 
     def process_ids(self) -> set[int]:

@@ -105,6 +105,21 @@ def replaced(values: Mapping[str, str]) -> Iterator[None]:
         _change(dict(os.environ), before)
 
 
+@contextlib.contextmanager
+def added(values: Mapping[str, str]) -> Iterator[None]:
+    """Set some variables of this process, and put what they were back afterwards."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def _change(now: Mapping[str, str], values: Mapping[str, str]) -> None:
     for name in now.keys() - values.keys():
         del os.environ[name]

@@ -53,8 +53,10 @@ def main() -> None:
     processes.become_subreaper()
     _end_with(os.getppid())
     hook.install()
-    project.take_over(Path(os.environ[messages.RUN_VARIABLE]) / messages.DECLARED, project.root())
     server = _Server(socket.socket(fileno=connection), lifeline)
+    if not server.may_load():
+        _leave(0)
+    project.take_over(Path(os.environ[messages.RUN_VARIABLE]) / messages.DECLARED, project.root())
     code: object = 1
     try:
         with swapped(nox.tasks, "filter_manifest", server.serve):
@@ -107,8 +109,18 @@ class _Server:
         self._jobs: dict[int, str] = {}
         self._runners: dict[str, SessionRunner] = {}
         self._unfinished = b""
+        self._early: list[messages.Request] = []
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
+
+    def may_load(self) -> bool:
+        """Wait until the noxfile is to be loaded; return whether it is ever to be."""
+        while not self._early:
+            requests = self._requests()
+            if requests is None:
+                return False
+            self._early = requests
+        return True
 
     def serve(self, manifest: Manifest, global_config: NoxConfig) -> Manifest | int:
         """Do nox's step of selecting sessions: returns in each fork with the one to run, and at the end with 0."""
@@ -135,20 +147,19 @@ class _Server:
         gc.collect()
         gc.freeze()
         self._send(Ready())
-        while True:
+        requests: list[messages.Request] | None = self._early
+        while requests is not None:
+            for request in requests:
+                if isinstance(request, Stop):
+                    self._stop(request)
+                elif isinstance(request, Start) and self._fork(request.job):
+                    return request
             readable, _, _ = select.select([self._woken, self._connection.fileno()], [], [])
             if self._woken in readable:
                 os.read(self._woken, 4096)
                 self._reap()
-            if self._connection.fileno() in readable:
-                requests = self._requests()
-                if requests is None:
-                    return None
-                for request in requests:
-                    if isinstance(request, Stop):
-                        self._stop(request)
-                    elif self._fork(request.job):
-                        return request
+            requests = self._requests() if self._connection.fileno() in readable else []
+        return None
 
     def _requests(self) -> list[messages.Request] | None:
         """Return what has come in, or None after the end."""

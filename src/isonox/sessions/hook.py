@@ -212,12 +212,16 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
 
 def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = None) -> None:
     """Leave the notification to `isonox ci`, which runs the target once, when everything else has ended."""
-    manifest = session._runner.manifest  # noqa: SLF001 - nox's own notify does the same
-    for runner, _ in manifest.list_all_sessions():
-        if target in (runner, runner.name) or target in runner.signatures:
-            job = commands.active_job()
+    job = commands.active_job()
+    runners = [runner for runner, _ in session._runner.manifest.list_all_sessions()]  # noqa: SLF001 - as nox's own
+    known = project.sessions_left_out(job.root) or [
+        project.Named(recording.job_id(runner), runner.name, tuple(runner.signatures)) for runner in runners
+    ]
+    wanted = target if isinstance(target, str) else recording.job_id(target)
+    for one in known:
+        if wanted in (one.id, one.name, *one.signatures):
             arguments = None if posargs is None else tuple(str(arg) for arg in posargs)
-            job.notified.append(Notification(session=recording.job_id(runner), posargs=arguments))
+            job.notified.append(Notification(session=one.id, posargs=arguments))
             return
     raise ValueError(f"Session {target} not found.")
 

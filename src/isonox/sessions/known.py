@@ -79,19 +79,19 @@ class Memory(Protocol):
         """Keep something."""
 
 
-def recall(memory: Memory, root: Path, noxfile: str, tree: Tree, environ: Mapping[str, str]) -> Project | None:
-    """Return the project if nothing that it was read from has changed."""
-    try:
-        found = memory.recall(_KIND, f"{noxfile}:sources")
-        if found is None:
-            return None
-        sources = msgspec.msgpack.decode(found, type=Sources)
-        if sources.key != key(root, tree, sources.files, sources.variables, environ):
-            return None
-        kept = memory.recall(_KIND, sources.key)
-        return None if kept is None else msgspec.msgpack.decode(kept, type=Project)
-    except (StateError, msgspec.DecodeError):
-        return None  # then it is read as if for the first time
+def last(memory: Memory, noxfile: str) -> tuple[Sources, Project] | None:
+    """Return the project that was read last, and from what; None where that was not kept."""
+    with contextlib.suppress(StateError, msgspec.DecodeError):  # then it is read as if for the first time
+        if found := memory.recall(_KIND, f"{noxfile}:sources"):
+            sources = msgspec.msgpack.decode(found, type=Sources)
+            if kept := memory.recall(_KIND, sources.key):
+                return sources, msgspec.msgpack.decode(kept, type=Project)
+    return None
+
+
+def is_current(sources: Sources, root: Path, tree: Tree, environ: Mapping[str, str]) -> bool:
+    """Return whether nothing has changed from which a project was read."""
+    return sources.key == key(root, tree, sources.files, sources.variables, environ)
 
 
 def remember(memory: Memory, noxfile: str, sources: Sources, project: Project) -> None:

@@ -38,6 +38,10 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     cores: int | None = None
 
 
+class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Asks to load the noxfile: what is declared is in the run's folder now."""
+
+
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Asks for a job; its log's file is there already."""
 
@@ -71,7 +75,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     exit_code: int
 
 
-Request = Start | Stop
+Request = Load | Start | Stop
 Answer = Ready | Refused | Ended
 
 _REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)

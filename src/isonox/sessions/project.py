@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -16,14 +17,45 @@ from isonox.system import files
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from isonox.model.tree import Tree
     from isonox.model.workspace import Package
+    from isonox.sessions.known import Project
+
+
+class Named(NamedTuple):
+    """A session of the noxfile, and the names under which nox knows it."""
+
+    id: str
+    name: str
+    signatures: tuple[str, ...]
 
 
 class Declared(msgspec.Struct, frozen=True, array_like=True):
-    """What a run has read already, for the processes of its jobs."""
+    """What a run has read already, for the processes of its jobs.
+
+    Attributes:
+        packages: Names of those whose sessions are needed; None for all.
+        sessions: All sessions, each a `Named`, for whoever asks.
+        files: Those of the tree, sorted, each followed by a NUL: their names may be no text.
+    """
 
     config: Config
     workspace: Workspace
+    packages: frozenset[str] | None = None
+    sessions: msgspec.Raw = msgspec.Raw(b"\x90")
+    files: bytes = b""
+
+    @classmethod
+    def of(cls, found: Project, tree: Tree, packages: frozenset[str]) -> Declared:
+        """Return what jobs for some packages need to know of a project."""
+        sessions = [Named(one.id, one.stage, one.signatures) for one in found.pipeline.sessions]
+        return cls(
+            found.config,
+            found.workspace,
+            packages if len(packages) < len(found.workspace.packages) else None,
+            msgspec.Raw(msgspec.msgpack.encode(sessions)),
+            os.fsencode("\0".join(tree.paths)),
+        )
 
 
 _taken_over: dict[Path, Declared] = {}
@@ -44,6 +76,21 @@ def take_over(path: Path, folder: Path) -> None:
         _taken_over[folder] = msgspec.msgpack.decode(files.read_state(path), type=Declared)
     except (StateError, msgspec.DecodeError):
         return  # it is read as by a hand-typed nox
+
+
+@functools.cache
+def files_of(folder: Path) -> tuple[str, ...]:
+    """Return the files that git saw in `folder` when the run began, sorted; nothing where that is not known."""
+    found = os.fsdecode(_taken_over[folder].files) if folder in _taken_over else ""
+    return tuple(found.split("\0")) if found else ()
+
+
+def sessions_left_out(folder: Path) -> tuple[Named, ...]:
+    """Return all sessions of the noxfile in `folder`, if only those of some packages were declared here."""
+    declared = _taken_over.get(folder)
+    if declared is None or declared.packages is None:
+        return ()
+    return msgspec.msgpack.decode(declared.sessions, type=tuple[Named, ...])
 
 
 def root() -> Path:
@@ -94,4 +141,7 @@ def packages(asked: bool | Sequence[str], *, session: str) -> tuple[Package, ...
             f"session {session!r} is per package, but no package was found",
             hint='declare them: [tool.isonox] packages = ["libs/*"]',
         )
+    needed = _taken_over[root()].packages if root() in _taken_over else None
+    if needed is not None:  # nox wants one at least
+        chosen = tuple(package for package in chosen if package.name in needed) or chosen[:1]
     return chosen

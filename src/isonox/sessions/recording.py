@@ -196,5 +196,7 @@ def _keep_artifacts(job: ActiveJob) -> None:
 
 def _kept(job: ActiveJob) -> tuple[str, ...]:
     folder = job.run.artifacts_path(job.id)
+    if not folder.exists():
+        return ()
     base = folder.parent
     return tuple(sorted(path.relative_to(base).as_posix() for path in folder.rglob("*") if path.is_file()))

@@ -89,7 +89,18 @@ class RunDirectory:
 
     @classmethod
     def create(cls, root: Path) -> RunDirectory:
-        """Make the folder of a new run in the workspace at `root`, and forget the oldest runs.
+        """Make the folder of a new run in the workspace at `root`, the latest from now on; forget the oldest runs.
+
+        Raises:
+            StateError: `.isonox/` can't be written.
+        """
+        directory = cls.reserve(root)
+        directory.begin()
+        return directory
+
+    @classmethod
+    def reserve(cls, root: Path) -> RunDirectory:
+        """Make the folder of a run that may never begin; see `begin` and `discard`.
 
         Raises:
             StateError: `.isonox/` can't be written.
@@ -99,8 +110,23 @@ class RunDirectory:
         directory = cls(runs / new_run_id())
         for part in ("records", "logs", "artifacts"):
             files.make_directory(directory.path / part)
-        files.write_atomic(runs.parent / "latest", f"{directory.id}\n".encode())
         return directory
+
+    def begin(self) -> None:
+        """Make this the latest run.
+
+        Raises:
+            StateError: `.isonox/` can't be written.
+        """
+        files.write_atomic(self.path.parents[1] / "latest", f"{self.id}\n".encode())
+
+    def discard(self) -> None:
+        """Remove the folder of a run that did not begin."""
+        import shutil  # noqa: PLC0415 - an unchanged run does without
+
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # there are others
+            self.path.parent.rmdir()
 
     @classmethod
     def at(cls, path: Path) -> RunDirectory:

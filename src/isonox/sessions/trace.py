@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import functools
 import os
@@ -32,7 +33,7 @@ _FOLDER = str(Path(sitecustomize.__file__).parent)
 _LAG = 0.02
 
 #: So many folders are named in a question to git; for more it is asked about everything.
-_ASKED = 50
+_MANY = 50
 
 
 @contextlib.contextmanager
@@ -50,7 +51,7 @@ def traced(job: ActiveJob) -> Iterator[None]:
     tracer = _tracer()
     tracer.start(str(report), str(job.root))
     try:
-        with environment.replaced(_variables(report, job.root, os.environ)):
+        with environment.added(_variables(report, job.root, os.environ)):
             yield
     finally:
         tracer.report = ""
@@ -65,7 +66,7 @@ def around(job: ActiveJob, argv: Sequence[str], given: Mapping[str, str] | None)
         return given
     values = dict(os.environ if given is None else given)
     if job.phase == "session" and not _installs(argv):
-        return _variables(job.trace, job.root, values)
+        return values | _variables(job.trace, job.root, values)
     if job.phase == "session" and not {"--no-deps", "--require-hashes", "uninstall"} & set(argv):
         files.append(job.trace, f"C{tracing.INDEX} ({job.redact(' '.join(argv[1:]))})\0")
     values.pop(sitecustomize.REPORT, None)
@@ -121,7 +122,6 @@ def _facts(report: Path) -> list[tracing.Fact] | None:
 def _variables(report: Path, root: Path, values: Mapping[str, str]) -> dict[str, str]:
     before = [entry for entry in values.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != _FOLDER]
     return {
-        **values,
         "PYTHONPATH": os.pathsep.join([_FOLDER, *before]),
         sitecustomize.REPORT: str(report),
         sitecustomize.ROOT: str(root),
@@ -156,7 +156,30 @@ def _is_ours(frame: FrameType | None) -> bool:
 
 def _seen(root: Path, paths: Iterable[str]) -> tuple[str, ...]:
     """Return the files that git sees at some paths, below them, and perhaps elsewhere."""
+    known = project.files_of(root)
+    found: list[str] = []
+    unknown = []
+    for path in paths:
+        here = _known(known, path)
+        found += here
+        if not here:
+            unknown.append(path)
+    return (*found, *_asked(root, unknown)) if unknown else tuple(found)
+
+
+def _known(files: tuple[str, ...], path: str) -> tuple[str, ...]:
+    """Return which of some sorted files are at a path, below it, or are the submodule that it is in."""
+    if not path:
+        return files
+    for place in (path, *tracing.above(path)):
+        if files[(at := bisect.bisect_left(files, place)) : at + 1] == (place,):
+            return (place,)
+    return files[bisect.bisect_left(files, f"{path}/") : bisect.bisect_left(files, f"{path}0")]  # "0" follows "/"
+
+
+def _asked(root: Path, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the files that git says it sees there, and perhaps elsewhere."""
     wanted = {path if (root / path).is_dir() else path.rpartition("/")[0] or path for path in paths}
-    if len(wanted) > _ASKED or (root / ".gitmodules").exists():  # of what is in a submodule, git names that
+    if len(wanted) > _MANY or (root / ".gitmodules").exists():  # of what is in a submodule, git names that
         return git.tracked(root)
     return git.tracked(root, *(f":(literal){path}" for path in sorted(wanted)))

@@ -16,7 +16,7 @@ from isonox.errors import GitError, LockError, StateError
 from isonox.history.store import History
 from isonox.planning import build
 from isonox.sessions import known, surroundings
-from isonox.system import git
+from isonox.system import files, git
 from isonox.system.git import NOXFILE
 from isonox.workspace.tree import Reading
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from isonox.model.tree import Tree
     from isonox.model.workspace import Workspace
     from isonox.planning.affected import Affected
-    from isonox.sessions.known import Project
+    from isonox.sessions.known import Project, Sources
 
 
 class Checkout:
@@ -65,8 +65,10 @@ class Checkout:
         return cls(git.workspace(start))
 
     def start_reading(self) -> None:
-        """Let git look at the files while this process does something else."""
+        """Let git look at the files while this process reads what it can do without them."""
         self._reading  # noqa: B018 - it starts when it is asked for
+        self._last  # noqa: B018 - it is read when it is asked for
+        self.durations  # noqa: B018 - as above
 
     @cached_property
     def _reading(self) -> Reading:
@@ -77,15 +79,42 @@ class Checkout:
         """The files, as they were when this verb started."""
         return self._reading.tree()
 
+    def is_settled(self) -> bool:
+        """Return whether the files are those of the last run, after which nothing had to run again."""
+        try:
+            return self._settled.read_text() == self._digest
+        except OSError:
+            return False
+
+    def settle(self) -> None:
+        """Note that nothing has to run while the files are what they were when this verb started."""
+        if not self.is_settled():
+            with contextlib.suppress(StateError):  # it only makes the next run quicker
+                files.write_atomic(self._settled, self._digest.encode())
+
+    @property
+    def _settled(self) -> Path:
+        return self.root / files.STATE / "cache" / "settled"
+
+    @property
+    def _digest(self) -> str:
+        self.tree  # noqa: B018 - it is known when that was read
+        return self._reading.digest
+
     @cached_property
     def store(self) -> Store:
         """Results of earlier runs."""
         return Store.of(self.root)
 
     @cached_property
+    def _last(self) -> tuple[Sources, Project] | None:
+        return known.last(self.store, NOXFILE)
+
+    @cached_property
     def _known(self) -> Project | None:
         """What is declared, if that has not changed since it was read last."""
-        return known.recall(self.store, self.root, NOXFILE, self.tree, os.environ)
+        sources, project = self._last or (None, None)
+        return project if sources and known.is_current(sources, self.root, self.tree, os.environ) else None
 
     @cached_property
     def project(self) -> Project:

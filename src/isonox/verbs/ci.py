@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from isonox.errors import ExitCode, StateError, UsageError
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from isonox.model.events import RunEnded
     from isonox.model.plan import Plan
     from isonox.model.record import Record
+    from isonox.run.executor import NoxExecutor
+
+#: Jobs that a note names.
+_NAMED = 3
 
 NoCache = Annotated[bool, Help("run everything, whatever is known from earlier runs")]
 
@@ -64,29 +69,77 @@ def run(  # noqa: PLR0913 - the options of the verb
         raise UsageError(f"--jobs {jobs}: at least one job has to run at once")
     started, begun = clock.posix(), clock.monotonic()
     checkout.start_reading()
-    plan = checkout.plan(selection)
-    for note in plan.notes:
-        sys.stderr.write(f"note: {note}\n")
-    if any(checkout.pipeline.by_id[job.session].facts.environment == "declared" for job in plan.jobs):
-        checkout.check_lock()
-    results = Results(checkout, plan, started)
-    directory = RunDirectory.create(checkout.root)
-    hits = {} if no_cache else results.hits(directory)
-    directory.write_cached(hits.values())
-    if len(hits) == len(plan.jobs):
-        ended = _nothing_to_run(plan, hits, directory, clock.monotonic() - begun)
-    else:
-        from isonox.verbs import running  # noqa: PLC0415 - brings along everything that an unchanged run needs not
+    directory = RunDirectory.reserve(checkout.root)
+    with contextlib.ExitStack() as stack:
+        with _discarded_after_error(directory):
+            ready = no_cache or not checkout.is_settled()
+            executor = _executor(checkout, directory, jobs, stack) if ready else None
+            plan = _plan(checkout, selection)
+            directory.begin()
+        results = Results(checkout, plan, started)
+        hits = {} if no_cache else results.hits(directory)
+        directory.write_cached(hits.values())
+        if len(hits) == len(plan.jobs):
+            ended = _nothing_to_run(plan, hits, directory, clock.monotonic() - begun)
+        else:
+            from isonox.verbs import running  # noqa: PLC0415 - brings along everything that an unchanged run needs not
 
-        ended = running.run(checkout, plan, directory, hits, jobs=jobs, fail_fast=fail_fast, live=not json)
-        for job, reason in results.keep(ended.plan, ended.records, directory).items():
-            sys.stderr.write(f"note: {job} will run again next time: {reason}\n")
+            executor = executor or _executor(checkout, directory, jobs, stack)
+            ended = running.run(checkout, plan, directory, hits, executor, fail_fast=fail_fast, live=not json)
+    again = results.keep(ended.plan, ended.records, directory)
+    for reason, names in _by_reason(again).items():
+        sys.stderr.write(f"note: {names} will run again next time: {reason}\n")
+    if ended.exit_code == ExitCode.OK and not again and not results.problems:
+        checkout.settle()
     _report(ended, json=json)
     for problem in (*results.problems, *checkout.store.problems, *_forgotten(checkout, ended)):
         sys.stderr.write(f"warning: {problem}\n")
     for problem in ended.problems:
         sys.stderr.write(f"error: {problem}\n")
     return ended.exit_code
+
+
+def _plan(checkout: Checkout, selection: Selection) -> Plan:
+    """Return the plan, when all that it needs is in order."""
+    plan = checkout.plan(selection)
+    for note in plan.notes:
+        sys.stderr.write(f"note: {note}\n")
+    if any(checkout.pipeline.by_id[job.session].facts.environment == "declared" for job in plan.jobs):
+        checkout.check_lock()
+    return plan
+
+
+@contextlib.contextmanager
+def _discarded_after_error(directory: RunDirectory) -> Iterator[None]:
+    """Leave no folder of a run that can't begin."""
+    try:
+        yield
+    except BaseException:
+        directory.discard()
+        raise
+
+
+def _executor(
+    checkout: Checkout, directory: RunDirectory, jobs: int | None, stack: contextlib.ExitStack
+) -> NoxExecutor:
+    """Return what runs jobs, until the stack ends; it gets ready while the plan is made."""
+    from isonox.verbs import running  # noqa: PLC0415 - as in `run`
+
+    executor = running.executor(checkout, directory, jobs)
+    stack.callback(executor.close)
+    executor.prepare()
+    return executor
+
+
+def _by_reason(jobs: Mapping[str, str]) -> dict[str, str]:
+    """Return for each reason the jobs that it holds for, the first few by name."""
+    found: dict[str, list[str]] = {}
+    for job, reason in jobs.items():
+        found.setdefault(reason, []).append(job)
+    return {
+        reason: ", ".join([*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])])
+        for reason, names in found.items()
+    }
 
 
 def _nothing_to_run(plan: Plan, hits: Mapping[str, Record], directory: RunDirectory, seconds: float) -> RunEnded:

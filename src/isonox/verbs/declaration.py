@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -101,10 +101,11 @@ class Verb(msgspec.Struct, frozen=True):
 
 def verb(function: Function, *, name: str | None = None) -> Verb:
     """Read a verb from a function: its name, docstring, and annotated parameters."""
-    summary, _, rest = inspect.cleandoc(function.__doc__ or "").partition("\n")
+    summary, _, rest = _text(function).partition("\n")
     hints = get_type_hints(function, include_extras=True)
-    parameters = inspect.signature(function).parameters
-    read = [_read(one, hints[one.name]) for one in parameters.values() if one.name != "posargs"]
+    code, defaults = function.__code__, function.__kwdefaults__ or {}
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    read = [_read(name, hints[name], defaults.get(name)) for name in parameters if name != "posargs"]
     return Verb(
         name=name or function.__name__.rstrip("_"),
         summary=summary,
@@ -116,15 +117,21 @@ def verb(function: Function, *, name: str | None = None) -> Verb:
     )
 
 
-def _read(parameter: inspect.Parameter, hint: Any) -> Option | Positional:
+def _text(function: Function) -> str:
+    """Return a docstring without its indentation; importing `inspect` takes a tenth of an unchanged run."""
+    text = function.__doc__ or ""
+    return text if sys.version_info >= (3, 13) else text.replace("\n    ", "\n")
+
+
+def _read(name: str, hint: Any, default: Any) -> Option | Positional:
     if get_origin(hint) is not Annotated:
-        raise TypeError(f"parameter {parameter.name!r} of a verb has neither Help nor Argument")
+        raise TypeError(f"parameter {name!r} of a verb has neither Help nor Argument")
     kind, text = get_args(hint)[:2]
     if isinstance(text, Argument):
         if _KINDS[kind] is not Kind.TEXT:
-            raise TypeError(f"parameter {parameter.name!r} of a verb: an argument is a text")
-        return Positional(name=parameter.name, optional=parameter.default is None, help=text)
-    return Option(name=parameter.name, kind=_KINDS[kind], default=parameter.default, help=text)
+            raise TypeError(f"parameter {name!r} of a verb: an argument is a text")
+        return Positional(name=name, optional=kind is not str, help=text)
+    return Option(name=name, kind=_KINDS[kind], default=default, help=text)
 
 
 _KINDS: dict[Any, Kind] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from isonox.cache.entry import Entry
+from isonox.cache.entry import Entry, of_parts
 from isonox.cache.fingerprint import LATE, explain
 from isonox.errors import IsonoxError, StateError
 from isonox.model import inputs
@@ -86,6 +86,7 @@ class Results:
             self.problems.append(str(error))
             return {}
         records = {}
+        now = clock.timestamp(clock.now())
         for job, entry in found.items():
             try:
                 if entry.artifacts:
@@ -93,23 +94,23 @@ class Results:
             except StateError as error:
                 self.problems.append(f"{job} runs again: {error}")
             else:
-                records[job] = self._record(self.plan.by_id[job], entry, directory)
+                records[job] = self._record(self.plan.by_id[job], entry, directory.id, now)
         with contextlib.suppress(StateError):  # then they are only thought to be older than they are
             self.checkout.store.touch([found[job].fingerprint for job in records], clock.posix())
         return records
 
-    def _record(self, job: PlannedJob, entry: Entry, directory: RunDirectory) -> Record:
+    def _record(self, job: PlannedJob, entry: Entry, run: str, now: str) -> Record:
         record = entry.record
         return msgspec.structs.replace(
             record,
-            run=directory.id,
+            run=run,
             from_run=record.from_run or entry.run,
             verdict=Verdict.CACHED if record.verdict is Verdict.PASSED else record.verdict,
             commit=self.plan.commit,
             dirty=self.plan.dirty,
             required=job.required,
             fingerprint=entry.fingerprint,
-            started=clock.timestamp(clock.now()),
+            started=now,
             seconds=0.0,
         )
 
@@ -174,7 +175,7 @@ class Results:
                 job=job.id,
                 run=record.run,
                 fingerprint=now.value or "",
-                parts=now.parts,
+                named=of_parts(now.parts),
                 stored=stored,
                 expires=None if facts.cache_seconds is None else stored + _seconds(record, facts.cache_seconds),
                 origin="github" if _on_github() else "local",

@@ -17,7 +17,7 @@ from isonox.sessions import project
 from isonox.sessions.environment import given_cores
 from isonox.sessions.messages import DECLARED
 from isonox.sessions.run_directory import End
-from isonox.system import terminal
+from isonox.system import git, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +29,28 @@ if TYPE_CHECKING:
     from isonox.verbs.checkout import Checkout
 
 
+def executor(checkout: Checkout, directory: RunDirectory, jobs: int | None) -> NoxExecutor:
+    """Return what runs the jobs of a run.
+
+    Args:
+        checkout: Where.
+        directory: The run's folder.
+        jobs: How many cores the jobs share; all by default.
+    """
+    tree = checkout.tree
+    slots = jobs or given_cores(os.environ)
+    return NoxExecutor(
+        checkout.root, git.NOXFILE, directory, os.environ, commit=tree.commit, dirty=tree.dirty, slots=slots
+    )
+
+
 def run(  # noqa: PLR0913 - what to run, and how
     checkout: Checkout,
     plan: Plan,
     directory: RunDirectory,
     hits: Mapping[str, Record],
+    executor: NoxExecutor,
     *,
-    jobs: int | None,
     fail_fast: bool,
     live: bool,
 ) -> RunEnded:
@@ -46,29 +61,26 @@ def run(  # noqa: PLR0913 - what to run, and how
         plan: What to run.
         directory: The run's folder.
         hits: Records of the jobs whose results are known.
-        jobs: How many cores to use; all by default.
+        executor: Runs the jobs.
         fail_fast: Whether the first red job stops the run.
         live: Whether a terminal may get a live board.
     """
     gc.enable()
-    slots = jobs or given_cores(os.environ)
-    executor = NoxExecutor(
-        checkout.root, plan.noxfile, directory, os.environ, commit=plan.commit, dirty=plan.dirty, slots=slots
-    )
-    with contextlib.ExitStack() as stack:
-        stack.callback(executor.close)
-        project.hand_over(directory.path / DECLARED, project.Declared(checkout.config, checkout.workspace))
-        executor.prepare()
-        from isonox.report.console import Board, Lines  # noqa: PLC0415 - while the noxfile is being loaded
+    needed = frozenset(job.package for job in plan.jobs if job.package and job.id not in hits)
+    project.hand_over(directory.path / DECLARED, project.Declared.of(checkout.project, checkout.tree, needed))
+    executor.load({one.id for one in checkout.pipeline.sessions if one.package is None or one.package in needed})
+    from isonox.report import summary  # noqa: F401, PLC0415 - draws tables: imported while the noxfile is being loaded
+    from isonox.report.console import Board, Lines  # noqa: PLC0415 - as above
 
-        stderr = terminal.stderr()
-        board = live and stderr.is_terminal and not terminal.in_ci()
+    stderr = terminal.stderr()
+    board = live and stderr.is_terminal and not terminal.in_ci()
+    with contextlib.ExitStack() as stack:
         console = stack.enter_context(Board(stderr)) if board else Lines(stderr)
         loop = Loop(
             plan=plan,
             directory=directory,
             executor=executor,
-            slots=slots,
+            slots=executor.slots,
             fail_fast=fail_fast,
             hits=hits,
             joining=lambda name, reasons, arguments: planned_job(
@@ -84,5 +96,5 @@ def run(  # noqa: PLR0913 - what to run, and how
     if executor.lost:
         sys.stderr.write(f"note: jobs loaded the noxfile for themselves: {executor.lost}\n")
     with contextlib.suppress(StateError):  # only forecasts are compared with it
-        directory.write_end(End(slots=slots, seconds=round(ended.seconds, 3)))
+        directory.write_end(End(slots=executor.slots, seconds=round(ended.seconds, 3)))
     return ended

@@ -30,11 +30,15 @@ class Reading:
 
     Args:
         root: The workspace's root; files outside of it are left out.
+
+    Attributes:
+        digest: Hash of the tree and its commit, once it was read.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._look = git.taken(root) or git.Look(root)
+        self.digest = ""
 
     def tree(self) -> Tree:
         """Wait for git and return the tree.
@@ -60,6 +64,8 @@ class Reading:
             if entries.get(path, before) != before:  # what is left out of a sparse checkout has not changed
                 changed[path] = before
         index = {path: entry for path, entry in changed.items() if entry}
+        found = "\n".join((listing, status, *(f"{path} {entries.get(path)}" for path in changed), *unknown))
+        self.digest = hashlib.sha256(found.encode("utf-8", "surrogateescape")).hexdigest()
         return Tree(
             files=entries, commit=commit, branch=branch, changed=tuple(sorted(changed)), index=index, unknown=unknown
         )
