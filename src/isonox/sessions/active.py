@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from isonox.model.config import Config
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class ActiveJob:
-    """What is known about a running job so far; the hook turns it into a `Record` at the end."""
+    """What is known about a running job so far; the hook turns it into a `Record` at the end.
+
+    Attributes:
+        outer: The variables that nox was started with, most of which the session does not see.
+    """
 
     id: str
     root: Path
@@ -32,6 +37,7 @@ class ActiveJob:
     planned: Planned | None = None
     cores: int = 1
     secrets: tuple[str, ...] = ()
+    outer: Mapping[str, str] = field(default_factory=dict)
     phase: Literal["environment", "session"] = "environment"
     commands: list[Command] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

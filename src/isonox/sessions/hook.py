@@ -139,6 +139,7 @@ def _job(runner: SessionRunner, root: Path) -> ActiveJob:
         planned=planned,
         cores=planned.cores if planned and planned.cores else environment.given_cores(os.environ),
         secrets=_secret_values(facts),
+        outer=dict(os.environ),
     )
 
 

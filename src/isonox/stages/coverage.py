@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from isonox.errors import ConfigurationError
+from isonox.errors import ConfigurationError, did_you_mean
+from isonox.model import inputs
 from isonox.model.verdict import Verdict
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import coverage_data, outcome
+from isonox.stages import coverage_data, new_code, outcome, unmeasured
+from isonox.stages import ratchet as best
+from isonox.stages.coverage_report import Report, spelled
 from isonox.stages.options import StageOptions, install_tools, with_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from isonox.sessions.session import Session
     from isonox.stages.coverage_data import Job
@@ -25,9 +27,14 @@ _BELOW = 2
 _NAMED = 3
 
 
-def coverage(
+def coverage(  # noqa: PLR0913 - the stage's options, all keywords
     *,
     overall: float | None = None,
+    critical: Mapping[str, float] | None = None,
+    new: float | None = None,
+    base: str | None = None,
+    ratchet: bool = False,
+    untested: Mapping[str, str] | None = None,
     group: str | None = None,
     python: str | None = None,
     **options: Unpack[StageOptions],
@@ -35,34 +42,70 @@ def coverage(
     """Declare the session `coverage`: combine what the test jobs of this run measured, report and judge it.
 
     HTML, XML, JSON and Markdown go into the run's artifacts. Files of other checkouts or installed copies are
-    mapped by `[tool.coverage.paths]`. A test job that left no data is a failure: the figure would be wrong.
+    mapped by `[tool.coverage.paths]`. A test job that left no data is a failure, and so is a package with code of
+    which nothing was measured, unless coverage's own configuration says what to measure: the figure would be wrong.
 
     Args:
         overall: The least total in percent; by default `fail_under` of coverage's own configuration.
+        critical: The least percentage of all files together that a pattern matches, by pattern, relative to the root.
+            `src/app/billing/*` means all below that folder. A pattern without a measured file is a failure.
+        new: The least percentage of the statements that changed since the merge base with `base`, committed or not.
+            The result depends on another branch then, so it is never taken from the cache.
+        base: The revision that `new` compares with. By default the variable `ISONOX_BASE`, else the branch that a
+            pull request on GitHub goes to, else the default branch of the remote.
+        ratchet: No figure may fall below the best so far, which the committed file `.coverage-best.json` holds.
+            `isonox coverage -- --ratchet` writes it.
+        untested: Packages of which nothing need be measured, each with the reason, which is printed every time.
         group: The dependency group that holds coverage; by default "coverage", else "tests", else "dev".
         python: The interpreter that reads the sources, which must know their syntax; the workspace's newest by default.
         options: As for `isonox.session`; `requires` names the stages whose data is combined: "tests" by default.
 
     Raises:
-        ConfigurationError: `overall` is no percentage.
+        ConfigurationError: A threshold is no percentage, or `base` stands without `new`.
     """
-    if overall is not None and not 0 <= overall <= 100:  # noqa: PLR2004 - a percentage
-        raise ConfigurationError(f"coverage: overall={overall} is no percentage between 0 and 100")
-    declared = with_inputs(StageOptions(requires=["tests"]) | options, *_INPUTS)
+    least = Least(overall, dict(critical or {}), new, base, ratchet, dict(untested or {}))
+    _check(least)
+    declared = with_inputs(StageOptions(requires=["tests"]) | options, *_INPUTS, *([best.FILE] if ratchet else []))
+    if new is not None:
+        declared["cache"] = False
 
     def run_coverage(session: Session) -> None:
         """Combine, report and judge the coverage of this run's tests."""
         install_tools(session, "coverage", "coverage", group=group, fallbacks=("tests", "dev"))
-        _combine(session, _with_data(session, declared["requires"]))
+        jobs = _with_data(session, declared["requires"])
+        _combine(session, jobs)
         _report(session)
-        _judge(session, overall)
+        _judge(session, least)
 
     declare_session(name="coverage", python=python, tags=["coverage"], **declared)(run_coverage)
 
 
+class Least(NamedTuple):
+    """What is asked of the figures; see `coverage`."""
+
+    overall: float | None
+    critical: Mapping[str, float]
+    new: float | None
+    base: str | None
+    ratchet: bool
+    untested: Mapping[str, str]
+
+
+def _check(least: Least) -> None:
+    """Refuse what could never be met, or would never be looked at."""
+    for name, percent in {"overall": least.overall, "new": least.new, **least.critical}.items():
+        if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - a percentage
+            where = f"critical: {name!r}: {percent}" if name in least.critical else f"{name}={percent}"
+            raise ConfigurationError(f"coverage: {where} is no percentage between 0 and 100")
+    if least.base and least.new is None:
+        raise ConfigurationError("coverage: base= says what new code is compared with: give new=, too")
+    if bare := [name for name, reason in least.untested.items() if not reason.strip()]:
+        raise ConfigurationError(f"coverage: untested: {bare[0]!r} needs a reason")
+
+
 def _with_data(session: Session, requires: Sequence[str]) -> list[Job]:
     """Return the jobs that left data; the session fails if one should have and did not."""
-    problems, usable = [], []
+    problems, usable = coverage_data.missing(session, requires), []
     for job in coverage_data.jobs(session, requires):
         record, data = job.record, coverage_data.files(job.folder)
         if record.posargs:
@@ -85,14 +128,25 @@ def _with_data(session: Session, requires: Sequence[str]) -> list[Job]:
     return usable
 
 
-def _combine(session: Session, jobs: Iterable[Job]) -> None:
+def _combine(session: Session, jobs: Sequence[Job]) -> None:
+    """Make one data file of all; coverage itself leaves out what it can't read, with no more than a warning."""
     sources = []
     for job in jobs:
         sources.append(str(job.folder))  # coverage takes the `.coverage.*` in it
         sources += [str(path) for path in coverage_data.files(job.folder) if path.name == coverage_data.DATA]
     done = outcome.run(session, "coverage", "combine", "--keep", "--quiet", *sources, env=_environment(session))
     if done.failed:
-        session.error(f"the data can't be combined: {done.last_line}")
+        left_out = (line for line in done.output.splitlines() if "wrong schema" in line)
+        session.error(f"the data can't be combined: {next(left_out, done.last_line)}")
+    own = coverage_data.schema(session.artifacts / coverage_data.DATA)
+    others = {
+        job.record.job for job in jobs for path in coverage_data.files(job.folder) if coverage_data.schema(path) != own
+    }
+    if others:
+        session.error(
+            f"the total would be wrong: {', '.join(sorted(others))} left data of another version of coverage than "
+            "the one that is installed here; lock one for both, and run the tests again"
+        )
 
 
 def _report(session: Session) -> None:
@@ -112,32 +166,55 @@ def _report(session: Session) -> None:
             (folder / "coverage.md").write_text(done.output, encoding="utf-8")
 
 
-def _judge(session: Session, overall: float | None) -> None:
-    """Show the table, put the total into the record, and compare it with the threshold."""
-    threshold = [] if overall is None else [f"--fail-under={overall:g}"]
+def _judge(session: Session, least: Least) -> None:
+    """Show the table, put the total into the record, and hold all figures against what is asked of them."""
+    threshold = [] if least.overall is None else ["--fail-under=0"]  # coverage rounds; `overall` is judged exactly
     done = outcome.run(session, "coverage", "report", *threshold, env=_environment(session))
-    report = json.loads((session.artifacts / "coverage.json").read_text(encoding="utf-8"))
-    totals = report["totals"]
-    if totals["num_statements"] == 0:
+    report = Report(session.artifacts / "coverage.json")
+    total = report.share()
+    if not total.total:
         session.error("nothing was measured: the data holds no line of code; check coverage's `source`")
-    session.report_coverage(round(totals["percent_covered"], 2))
-    session.log("Total coverage: %.2f %%", totals["percent_covered"])
-    if done.code == _BELOW:
-        worst = list(_gaps(session, report))
-        session.error(f"{done.last_line}; worst: {', '.join(worst[:_NAMED])}")
-    if done.failed:
+    session.report_coverage(total.percent)
+    session.log("Total coverage: %s", total)
+    if done.failed and done.code != _BELOW:
         session.error(f"coverage report failed: {done.last_line}")
+    outcome.judge(session, _complaints(session, report, least, done.last_line if done.failed else ""))
 
 
-def _gaps(session: Session, report: dict[str, Any]) -> Iterable[str]:
-    """Report the files with code that no test ran, the largest gap first; yield each with its percentage."""
-    summaries = {path: file["summary"] for path, file in report["files"].items()}
-    sizes = {path: one["missing_lines"] + one.get("missing_branches", 0) for path, one in summaries.items()}
-    for path in sorted(filter(sizes.get, sizes), key=lambda path: (-sizes[path], path)):
-        text = f"{path} {summaries[path]['percent_covered']:.0f} %"
-        lines = report["files"][path]["missing_lines"]
-        outcome.report(session, "coverage", f"not covered: {text}", path, lines[0] if lines else None)
-        yield text
+def _complaints(session: Session, report: Report, least: Least, said: str) -> Iterator[str]:
+    """Yield all that is wrong with the figures; `said` is what coverage found wrong."""
+    total = report.share()
+    if least.overall is not None and total.below(least.overall):
+        said = f"the total is {total}, less than overall={least.overall:g}"
+    if said:
+        yield f"{said}; worst: {_gaps(session, report, report.gaps(), _NAMED)}"
+    shares = {"overall": total}
+    for pattern, percent in least.critical.items():
+        # as for coverage, a star at the end of a path means all below
+        found = inputs.matching((f"{pattern}*" if pattern.endswith("/*") else pattern,), report.files)
+        shares[pattern] = share = report.share(found)
+        if not share.total:
+            folders = {f"{path.rpartition('/')[0]}/*" for path in report.files}
+            yield f"critical {pattern!r} matches no measured line{did_you_mean(pattern, sorted(folders))}"
+        elif share.below(percent):
+            gaps = _gaps(session, report, report.gaps(found), len(found), lines=True)
+            yield f"critical {pattern!r} is covered by {share}, less than {percent:g}: {gaps}"
+    yield unmeasured.judge(session, report, least.untested)
+    if least.new is not None:
+        yield new_code.judge(session, report, least.new, least.base)
+    if least.ratchet:
+        yield from best.judge(session, shares)
+
+
+def _gaps(session: Session, report: Report, paths: Sequence[str], named: int, *, lines: bool = False) -> str:
+    """Report files with code that no test ran; return the first ones with their percentages, or uncovered lines."""
+    texts = []
+    for path in paths:
+        missing = report.missing(path)
+        where = f":{spelled(report.ranges(path, missing))}" if lines and missing else f" {report.share([path])}"
+        texts.append(f"{path}{where}")
+        outcome.report(session, "coverage", f"not covered: {texts[-1]}", path, missing[0] if missing else None)
+    return ", ".join(texts[:named])
 
 
 def _environment(session: Session) -> dict[str, str]:

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import ConfigurationError
+from isonox.sessions.recording import job_id
 from isonox.stages import outcome
 from isonox.stages.options import configuration
 
@@ -23,6 +24,8 @@ DATA = ".coverage"
 
 #: Where coverage looks for its configuration, besides pyproject.toml.
 _FILES = ((".coveragerc", "run"), ("setup.cfg", "coverage:run"), ("tox.ini", "coverage:run"))
+#: Settings that say what to measure.
+_CHOICE = {"source", "source_pkgs", "source_dirs", "include"}
 #: The command that test jobs run.
 _MEASURE = ("coverage", "run", "--parallel-mode")
 
@@ -55,9 +58,15 @@ def measuring(
             "the tests run in processes of pytest-xdist, which coverage is not configured to measure",
             hint='add to pyproject.toml: [tool.coverage.run] patch = ["subprocess"]; or take `workers` out',
         )
-    if not run.keys() & {"source", "source_pkgs", "source_dirs", "include"} and code:
+    if not run.keys() & _CHOICE and code:
         argv.append(f"--source={','.join(str(session.root / path) for path in code)}")
     return [*argv, "-m", "pytest"], {"COVERAGE_FILE": str(session.artifacts / DATA)}
+
+
+def chosen(root: Path) -> bool:
+    """Return whether coverage's own configuration of the root says what to measure."""
+    found = configuration(root, "coverage.run", *_FILES)
+    return bool(found and found.values.keys() & _CHOICE)
 
 
 def combine(session: Session) -> str:
@@ -94,11 +103,23 @@ def holds_lines(path: Path) -> bool:
     Raises:
         ConfigurationError: It is damaged.
     """
-    query = "SELECT EXISTS (SELECT 1 FROM line_bits) OR EXISTS (SELECT 1 FROM arc)"
+    return bool(_asked(path, "SELECT EXISTS (SELECT 1 FROM line_bits) OR EXISTS (SELECT 1 FROM arc)"))
+
+
+def schema(path: Path) -> int:
+    """Return the version of a data file's format, which depends on the version of coverage that wrote it.
+
+    Raises:
+        ConfigurationError: It is damaged.
+    """
+    return _asked(path, "SELECT version FROM coverage_schema")
+
+
+def _asked(path: Path, query: str) -> int:
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as data:
-            return bool(data.execute(query).fetchone()[0])
-    except sqlite3.Error as error:
+            return int(data.execute(query).fetchone()[0])
+    except (sqlite3.Error, TypeError, ValueError) as error:
         raise ConfigurationError(f"{path} is no coverage data: {error}", hint="run the tests again") from error
 
 
@@ -122,7 +143,22 @@ def jobs(session: Session, requires: Sequence[str]) -> list[Job]:
     found = []
     for record in run.read_records():
         measured = any(command.argv[1:3] == _MEASURE[1:] for command in record.commands)
-        names = {record.stage, record.job, record.job.partition("(")[0]}
+        session_id = record.job.partition("#")[0]  # without the shard
+        names = {record.stage, record.job, session_id, session_id.partition("(")[0]}
         if names & set(requires) if requires else measured:
             found.append(Job(record, run.kept_artifacts(record.job), measured))
     return found
+
+
+def missing(session: Session, requires: Sequence[str]) -> list[str]:
+    """Return what this run lacks of the sessions that the coverage stage requires: whole ones, and shards."""
+    there = {record.job for record in session.run_directory.read_records()}
+    sessions = {job.partition("#")[0] for job in there}
+    # nox has no public question for it
+    required = session._runner.get_direct_dependencies() if requires else ()  # noqa: SLF001
+    lost = [name for name in map(job_id, required) if name not in sessions]
+    for job in there:
+        name, _, slice_ = job.partition("#")
+        count = int(slice_.partition("/")[2] or 0)
+        lost += [one for number in range(1, count + 1) if (one := f"{name}#{number}/{count}") not in there]
+    return [f"{name} left no record" for name in sorted(set(lost))]

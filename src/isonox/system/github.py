@@ -43,6 +43,21 @@ def on_default_branch(environ: Mapping[str, str]) -> bool:
     return bool(branch) and environ.get("GITHUB_REF") == f"refs/heads/{branch}"
 
 
+def target(environ: Mapping[str, str]) -> str:
+    """Return the revision that the change which this run is for goes to; empty where this is not GitHub.
+
+    For a pull request that is its base branch, for a merge group the commit before it, else the default branch. Names
+    are those that actions/checkout gives to what it fetches.
+    """
+    if not is_here(environ):
+        return ""
+    event = _event(environ)
+    if commit := _text(event, "merge_group", "base_sha"):
+        return commit
+    branch = _text(event, "pull_request", "base", "ref") or _text(event, "repository", "default_branch")
+    return f"origin/{branch}" if branch else ""
+
+
 def other_commit(environ: Mapping[str, str], commit: str | None) -> str:
     """Return what is wrong if another commit is checked out than the one that GitHub runs the workflow for."""
     asked = environ.get("GITHUB_SHA", "")
@@ -57,6 +72,13 @@ def _event(environ: Mapping[str, str]) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return event if isinstance(event, dict) else {}
+
+
+def _text(event: Any, *keys: str) -> str:
+    """Return the text that keys lead to; empty where there is none."""
+    for key in keys:
+        event = event.get(key) if isinstance(event, dict) else None
+    return event if isinstance(event, str) else ""
 
 
 def _repository(pull_request: dict[str, Any], side: str) -> str | None:

@@ -48,17 +48,17 @@ def committed(root: Path, base: str) -> Committed:
     Raises:
         GitError: There is no such revision, no commit yet, or no merge base; the hint says what to do.
     """
-    merge_base = _merge_base(root, base)
+    found = merge_base(root, base)
     out = git.run(
         root, "diff-index", "--cached", "-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none",
-        "--ita-visible-in-index", "--relative", merge_base, "--",
+        "--ita-visible-in-index", "--relative", found, "--",
     )  # fmt: skip
     fields = out.split("\0")
     before = {}
     for meta, path in zip(fields[::2], fields[1::2], strict=False):  # ":100644 000000 <id> <id> D", path
         mode, _, oid, _, _ = meta[1:].split(" ")
         before[path] = f"{mode} {oid}" if oid.strip("0") else ""
-    return Committed(merge_base, before)
+    return Committed(found, before)
 
 
 def of(base: str, found: Committed, tree: Tree) -> Changes:
@@ -101,7 +101,12 @@ def default_base(root: Path) -> str:
     )
 
 
-def _merge_base(root: Path, base: str) -> str:
+def merge_base(root: Path, base: str) -> str:
+    """Return the full hash of the commit that a revision and HEAD have in common.
+
+    Raises:
+        GitError: There is no such revision, no commit yet, or no merge base; the hint says what to do.
+    """
     if not base.startswith("-"):  # git would take it for an option
         answer = git.attempt(root, "merge-base", base, "HEAD")
         if answer.code == 0:
@@ -109,14 +114,14 @@ def _merge_base(root: Path, base: str) -> str:
         if answer.code != 1 and not answer.complaint.startswith((b"fatal: Not a valid", b"error: object")):
             raise git.refused(root, "merge-base", answer.complaint)
     if git.attempt(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").code != 0:
-        raise GitError(f"there is no commit yet to compare with {base}", hint="commit first, or leave --base out")
+        raise GitError(f"there is no commit yet to compare with {base}", hint="commit first")
     if git.attempt(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}").code != 0:
         raise _unknown(root, base)
     if git.is_shallow(root):
         raise _cut_off(root, base)
     raise GitError(
         f"{base} and HEAD have no commit in common, so there is no telling what has changed",
-        hint="name a revision that HEAD goes back to, or leave --base out",
+        hint="name a revision that HEAD goes back to",
     )
 
 

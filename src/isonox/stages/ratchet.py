@@ -1,0 +1,66 @@
+"""The best coverage so far: a committed file, so that it is the same here and in CI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from isonox.errors import ConfigurationError
+from isonox.system import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from isonox.sessions.session import Session
+    from isonox.stages.coverage_report import Share
+
+#: Relative to the workspace's root: each figure's name, and its best percentage.
+FILE = ".coverage-best.json"
+#: What asks the session to write it.
+ARGUMENT = "--ratchet"
+RAISE = f"isonox coverage -- {ARGUMENT}"
+
+
+def judge(session: Session, shares: Mapping[str, Share]) -> Iterator[str]:
+    """Yield each figure that is below its best; with `--ratchet`, write the file if none is.
+
+    Args:
+        session: The running session.
+        shares: Each figure that is judged, by its name.
+
+    Raises:
+        ConfigurationError: The file is damaged.
+        StateError: It can't be written.
+    """
+    best = _read(session.root)
+    now = {name: share.percent for name, share in shares.items()}
+    fallen = [name for name, percent in now.items() if percent < best.get(name, 0.0)]
+    news = [name for name, percent in now.items() if percent != best.get(name)]
+    for name in fallen:
+        yield (
+            f"{name} is {shares[name]}, and was {best[name]:g} % at best ({FILE}); cover what is not, "
+            "or lower it there for all to see"
+        )
+    if fallen or not news:
+        return
+    if ARGUMENT in session.posargs:
+        files.write_atomic(session.root / FILE, msgspec.json.format(msgspec.json.encode(now), indent=2) + b"\n")
+        session.note(f"{FILE} holds the best now; commit it")
+    elif missing := [name for name in news if name not in best]:
+        yield f"{FILE} says nothing of {', '.join(missing)}: {RAISE}, and commit the file"
+    else:
+        session.note(f"coverage is better than ever; keep it so: {RAISE}, and commit {FILE}")
+
+
+def _read(root: Path) -> dict[str, float]:
+    path = root / FILE
+    if not path.exists():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, float])
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigurationError(
+            f"{FILE} can't be read: {error}", hint=f"restore it from git, or remove it and make it anew: {RAISE}"
+        ) from error
