@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from isonox import stages
 from isonox.errors import ConfigurationError
+from isonox.model.plan import Plan, PlannedJob, Selection
+from isonox.model.record import blank_record
 from isonox.model.verdict import Verdict
+from isonox.sessions.run_directory import RunDirectory
+from isonox.stages import coverage_data
 
 if TYPE_CHECKING:
     from tests.conftest import MakeRepository
@@ -154,7 +159,151 @@ def test_a_run_without_data_is_red(sharing: MakeRepository) -> None:
     assert run.record.reason.endswith("nox -s tests coverage")
 
 
+OLDER = """
+import sqlite3
+
+import isonox
+from isonox import stages
+
+for name in ("older", "whole"):
+    stages.tests(pythons=["3.11"], name=name, group="tests")
+
+
+@isonox.session(requires=["older", "whole"])
+def accidents(session):
+    (older,) = session.run_directory.path.glob("artifacts/older-3.11/.coverage")
+    data = sqlite3.connect(older)
+    data.execute("UPDATE coverage_schema SET version = 6")
+    data.commit()
+    data.close()
+
+
+stages.coverage(requires=["older", "whole", "accidents"])
+"""
+
+
+def test_data_of_another_version_is_red(sharing: MakeRepository) -> None:
+    """Coverage itself warns, and makes a figure of the rest."""
+    repo = sharing({"noxfile.py": OLDER, "src/shop.py": SHOP, "tests/test_shop.py": TEST}, settings=PYTEST)
+
+    record = repo.run_nox("-s", "coverage").records["coverage"]
+
+    assert (record.verdict, record.coverage_percent) == (Verdict.FAILED, None)
+    assert "older-3.11 left data of another version of coverage" in record.reason
+
+
+def test_a_session_without_a_record_is_red(sharing: MakeRepository) -> None:
+    """One of two Pythons never ran in this run; what the other one measured is not the total."""
+    noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11", "3.12"])\nstages.coverage(overall=10)\n'
+    repo = sharing({"noxfile.py": noxfile, "src/shop.py": SHOP, "tests/test_shop.py": TEST}, settings=PYTEST)
+
+    run = repo.run_nox("--no-dependencies", "-s", "tests-3.12", "coverage")
+
+    assert run.records["tests-3.12"].verdict is Verdict.PASSED
+    assert "the total would be wrong: tests-3.11 left no record" == run.records["coverage"].reason
+
+
+def test_a_lost_shard_is_named(stand_in: Any) -> None:
+    """A session's jobs are slices of one whole, and each says how many there are."""
+    stand_in.run_directory = RunDirectory.at(stand_in.root / "run")
+    plan = Plan(isonox="1", selection=Selection(), jobs=())
+    for job in ("tests-3.12#1/3", "tests-3.12#3/3", "lint"):
+        planned = PlannedJob(id=job, session=job, stage="x", estimate_seconds=1, estimate_from="prior")
+        started = "2026-01-01T00:00:00Z"
+        record = blank_record(plan, planned, Verdict.PASSED, "", run="x", started=started)
+        stand_in.run_directory.write_record(record)
+
+    assert ["tests-3.12#2/3 left no record"] == coverage_data.missing(stand_in, ())
+
+
+#: 100 statements, of which 11 do not run: 89 %.
+BILLING = "def never():\n" + "    a = 1\n" * 11 + "b = 1\n" * 88
+FAULTS = """
+from isonox import stages
+
+stages.tests(pythons=["3.11"])
+stages.coverage(
+    overall=80,
+    critical={"src/billing/*": 90, "src/shop.py": 90, "src/biling/*": 90},
+    new=85,
+    ratchet=True,
+)
+"""
+
+
+def test_every_figure_is_judged(sharing: MakeRepository) -> None:
+    """A critical path at 89 %, a pattern without a file, new code without a test: all in one message."""
+    files = {
+        "src/shop.py": "import billing.deep.tax\n\n\ndef era():\n    return 1\n",
+        "src/billing/__init__.py": "",
+        "src/billing/deep/__init__.py": "",
+        "src/billing/deep/tax.py": BILLING,
+        "tests/test_shop.py": TEST,
+        "noxfile.py": FAULTS,
+        ".coverage-best.json": '{"overall": 99.5, "src/shop.py": 20}',
+    }
+    repo = sharing(files, settings=PYTEST)
+    repo.git("switch", "--quiet", "--create", "topic")
+    repo.write({"src/billing/deep/more.py": "x = 1\n", "src/apart/lost.py": "x = 1\n"})
+
+    run = repo.run_nox("-s", "coverage")
+
+    record = run.records["coverage"]
+    assert (1, Verdict.FAILED, 88.46) == (run.exit_code, record.verdict, record.coverage_percent)
+    assert (
+        "critical 'src/billing/*' is covered by 88.11 %, less than 90: "
+        "src/billing/deep/tax.py:2-12, src/billing/deep/more.py:1; "
+        "critical 'src/biling/*' matches no measured line (did you mean 'src/billing/*'?); "
+        "new code is covered by 0 %, less than new=85; not covered: src/billing/deep/more.py:1; "
+        "overall is 88.46 %, and was 99.5 % at best (.coverage-best.json); cover what is not, "
+        "or lower it there for all to see"
+    ) == record.reason, run.output
+    assert "new code: not measured: src/apart/lost.py" in record.notes
+    assert ("src/billing/deep/more.py", 1) in {(finding.path, finding.line) for finding in record.findings}
+    assert record.fingerprint is None
+
+
 def test_a_threshold_that_is_no_percentage_is_refused() -> None:
     """`overall` beyond 100 is answered when the stage is declared."""
     with pytest.raises(ConfigurationError, match="overall=101 is no percentage"):
         stages.coverage(overall=101)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"new": -1}, "new=-1 is no percentage"),
+        ({"critical": {"src/*": 900}}, "critical: 'src/*': 900 is no percentage"),
+        ({"base": "origin/main"}, "give new=, too"),
+        ({"untested": {"web": " "}}, "untested: 'web' needs a reason"),
+    ],
+)
+def test_what_can_not_be_met_or_would_not_be_looked_at_is_refused(options: Any, said: str) -> None:
+    """When the stage is declared, in both places."""
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        stages.coverage(**options)
+
+
+def test_a_package_that_no_test_measures_is_red(repository: MakeRepository) -> None:
+    """Its lines are missing from the total; a reason lets it be, and is printed. One that is only imported is named."""
+    noxfile = """
+from isonox import stages
+
+stages.tests(per_package=["shop"])
+stages.coverage(overall=50{untested})
+"""
+    repo = repository({"noxfile.py": noxfile.format(untested="")}, base="pair")
+
+    record = repo.run_nox("-s", "coverage").records["coverage"]
+
+    assert record.reason.startswith("the total would be wrong: nothing was measured of core; test it,")
+
+    repo.write({"noxfile.py": noxfile.format(untested=', untested={"core": "going away"}')})
+    record = repo.run_nox("-s", "coverage").records["coverage"]
+
+    assert (Verdict.PASSED, ("nothing of core need be measured: going away",)) == (record.verdict, record.notes)
+
+    repo.write({"noxfile.py": noxfile.format(untested=', untested={"cor": "going away"}')})
+    record = repo.run_nox("-s", "coverage").records["coverage"]
+
+    assert "untested names 'cor', which is no package (did you mean 'core'?)" == record.reason

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
 
@@ -83,6 +83,12 @@ class Report:
                 made.append((made.pop()[0] if going_on else line, line))
             going_on = line in lines
         return made
+
+
+def named(names: Sequence[str], limit: int = 5) -> str:
+    """Return names with commas, and how many more there are beyond the limit."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"{', '.join(names[:limit])}{more}"
 
 
 def spelled(ranges: Iterable[tuple[int, int]]) -> str:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from isonox.errors import GitError
 from isonox.sessions.commands import active_job
-from isonox.stages import outcome
-from isonox.stages.coverage_report import Share, spelled
+from isonox.stages import outcome, sources
+from isonox.stages.coverage_report import Share, named, spelled
 from isonox.system import github
 from isonox.workspace import changes, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from isonox.sessions.session import Session
@@ -45,6 +45,7 @@ def judge(session: Session, report: Report, least: float, base: str | None) -> s
     except GitError as error:
         return f"new code can't be judged: {error.message}" + (f" ({error.hint})" if error.hint else "")
     since = f"since {base} (merge base {merge_base[:12]})"
+    _name_others(session, report, new)
     changed = {path: _changed(session, report, path, new[path]) for path in report.files if path in new}
     missing = {path: sorted(found.intersection(report.missing(path))) for path, found in changed.items()}
     total = sum(map(len, changed.values()))
@@ -55,9 +56,16 @@ def judge(session: Session, report: Report, least: float, base: str | None) -> s
     session.note(f"new code: {share} of {total} statements {since} are covered")
     if not share.below(least):
         return ""
-    named = [f"{path}:{_uncovered(session, report, path, found)}" for path, found in missing.items() if found]
-    more = f"; and {len(named) - _NAMED} more files" if len(named) > _NAMED else ""
-    return f"new code is covered by {share}, less than new={least:g}; not covered: {'; '.join(named[:_NAMED])}{more}"
+    texts = [f"{path}:{_uncovered(session, report, path, found)}" for path, found in missing.items() if found]
+    return f"new code is covered by {share}, less than new={least:g}; not covered: {named(texts, _NAMED)}"
+
+
+def _name_others(session: Session, report: Report, new: Iterable[str]) -> None:
+    """Name files of the code that changed and were not measured: coverage may be told so, or not know them."""
+    places = [(place, f"{place}/") for place in sources.code_of(session.root, None)]
+    apart = [path for path in new if path.endswith(".py") and path not in report.files]
+    if apart := sorted(path for path in apart for place in places if path == place[0] or path.startswith(place[1])):
+        session.note(f"new code: not measured: {named(apart)}")
 
 
 def _uncovered(session: Session, report: Report, path: str, found: Collection[int]) -> str:

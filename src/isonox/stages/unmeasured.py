@@ -8,15 +8,13 @@ from isonox.errors import did_you_mean
 from isonox.model import inputs
 from isonox.sessions import project
 from isonox.stages import coverage_data, sources
+from isonox.stages.coverage_report import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from isonox.sessions.session import Session
     from isonox.stages.coverage_report import Report
-
-#: How many packages a message names.
-_NAMED = 5
 
 
 def judge(session: Session, report: Report, untested: Mapping[str, str]) -> str:
@@ -33,7 +31,7 @@ def judge(session: Session, report: Report, untested: Mapping[str, str]) -> str:
     measured = inputs.owners(workspace, report.files)
     idle = [name for name, found in measured.items() if not any(report.files[path]["executed_lines"] for path in found)]
     if idle := [name for name in idle if name and name not in untested]:
-        session.note(f"no test runs any code of {_some(idle)}")
+        session.note(f"no test runs any code of {named(idle)}")
     lacking = [
         package.name
         for package in workspace.packages
@@ -44,14 +42,9 @@ def judge(session: Session, report: Report, untested: Mapping[str, str]) -> str:
     if not lacking:
         return ""
     if coverage_data.chosen(session.root):
-        session.note(f"coverage is configured to measure nothing of {_some(lacking)}")
+        session.note(f"coverage is configured to measure nothing of {named(lacking)}")
         return ""
     return (
-        f"the total would be wrong: nothing was measured of {_some(lacking)}; test it, map installed copies with "
+        f"the total would be wrong: nothing was measured of {named(lacking)}; test it, map installed copies with "
         "[tool.coverage.paths], or give the reason: stages.coverage(untested={...})"
     )
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
