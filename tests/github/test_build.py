@@ -355,6 +355,33 @@ def test_a_base_arrives_by_a_variable_and_only_from_pull_requests() -> None:
     assert '.isonox/env/bin/isonox gate --results "$RESULTS" --base "$BASE"\n' == gate["run"]
 
 
+@pytest.mark.parametrize("folder", ["", "libs/api"])
+def test_only_the_coverage_job_uploads_its_report(folder: str) -> None:
+    """It alone may read the token, which no script gets; a failing upload leaves the job as it is, unless asked."""
+    plan = plan_of(*SMALL.jobs, job("coverage", "tests-3.12"))
+    found = workflow_of(generated(plan, codecov=True, folder=folder))["jobs"]
+    work, upload, keep = found["coverage"]["steps"][1:]
+
+    prefix = f"{folder}/" if folder else ""
+    report = f"{prefix}${{{{ env.ISONOX_RUN_DIRECTORY }}}}/artifacts/coverage/coverage.xml"
+    assert report == upload["with"]["files"]
+    assert (True, False, "!cancelled()") == (
+        upload["with"]["disable_search"], upload["with"]["fail_ci_if_error"], upload["if"]
+    )  # fmt: skip
+    assert ["coverage"] == [name for name, one in found.items() if "environment" in one]
+    assert ["coverage"] == [name for name, one in found.items() if "CODECOV" in str(one)]
+    assert "CODECOV" not in str([work, keep])
+    assert {"contents": "read"} == found["coverage"]["permissions"]
+    required = workflow_of(generated(plan, codecov="required"))["jobs"]["coverage"]["steps"][2]
+    assert required["with"]["fail_ci_if_error"] is True
+
+
+def test_an_upload_needs_a_report() -> None:
+    """Without the stage nothing would be uploaded, and nobody would know."""
+    with pytest.raises(ConfigurationErrors, match="codecov: the pipeline has no stage 'coverage'"):
+        generated(SMALL, codecov=True)
+
+
 # What others could make of it
 
 

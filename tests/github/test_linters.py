@@ -23,9 +23,10 @@ if TYPE_CHECKING:
         (plan_of(*LARGE.jobs, job("docs-3.14", "tests(api)", "lint", python="3.14")), {"environment": "staging two"}),
         (plan_of(*ODDLY.jobs, *ALONE.jobs, job("on", "yes"), job("tests")), {}),
         (plan_of(*LARGE.jobs, *ODDLY.jobs), {"folder": "exämples/my shop"}),
+        (plan_of(*LARGE.jobs, job("coverage", "tests(api)")), {"codecov": True}),
         (LARGE, {"targeted": True, "remote_cache": True, "affected": True, "folder": "exämples/my shop"}),
     ],
-    ids=["listed", "planned", "odd", "folder", "stored"],
+    ids=["listed", "planned", "odd", "folder", "codecov", "stored"],
 )
 def test_no_linter_finds_anything(lint: Lint, plan: Plan, changes: dict[str, Any]) -> None:
     """With secrets, every permission, further interpreters, and names that nobody should choose."""

@@ -262,6 +262,10 @@ def test_every_figure_is_judged(sharing: MakeRepository) -> None:
     assert ("src/billing/deep/more.py", 1) in {(finding.path, finding.line) for finding in record.findings}
     assert record.fingerprint is None
 
+    record = repo.run_nox("-s", "coverage", env={"ISONOX_BASE": "nowhere"}).records["coverage"]
+
+    assert "new code can't be judged: git knows no revision 'nowhere'" in record.reason
+
 
 def test_a_threshold_that_is_no_percentage_is_refused() -> None:
     """`overall` beyond 100 is answered when the stage is declared."""

@@ -1,4 +1,4 @@
-"""Whom GitHub gives no secrets."""
+"""Whom GitHub gives no secrets, and where a change goes to."""
 
 from __future__ import annotations
 
@@ -82,3 +82,26 @@ def test_the_commit_that_is_checked_out_is_the_one_of_the_run() -> None:
     assert "this run is for commit aaaaaaa, and bbbbbbb is checked out" == github.other_commit(environ, "b" * 40)
     assert "this run is for commit aaaaaaa, and none is checked out" == github.other_commit(environ, None)
     assert "" == github.other_commit({"GITHUB_SHA": "a" * 40}, "b" * 40)
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (
+            {"pull_request": {"base": {"ref": "release/2"}}, "repository": {"default_branch": "main"}},
+            "origin/release/2",
+        ),
+        ({"merge_group": {"base_sha": "0a1b2c"}, "repository": {"default_branch": "main"}}, "0a1b2c"),
+        ({"ref": "refs/heads/topic", "repository": {"default_branch": "trunk"}}, "origin/trunk"),
+        ({"repository": "x"}, ""),
+        (["no event"], ""),
+    ],
+)
+def test_where_a_change_goes_to(tmp_path: Path, event: object, expected: str) -> None:
+    """A pull request to its base, a merge group behind the one before it, everything else to the default branch."""
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(event), encoding="utf-8")
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(path)}
+
+    assert expected == github.target(environ)
+    assert "" == github.target(environ | {"GITHUB_ACTIONS": ""})

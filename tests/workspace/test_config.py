@@ -44,6 +44,7 @@ def test_every_key_is_read(tree: Tree) -> None:
             licenses = { allow = ["MIT"], deny = ["GPL-3.0"], ignore = { left-pad = "vendored" } }
             runner = "ubuntu-24.04-arm"
             branches = ["main", "release/*"]
+            codecov = "required"
             target-minutes = 7.5
             remote-cache = true
             affected = true
@@ -59,6 +60,7 @@ def test_every_key_is_read(tree: Tree) -> None:
         licenses=Licenses(allow=("MIT",), deny=("GPL-3.0",), ignore={"left-pad": "vendored"}),
         runner="ubuntu-24.04-arm",
         branches=("main", "release/*"),
+        codecov="required",
         target_minutes=7.5,
         remote_cache=True,
         affected=True,
@@ -120,6 +122,7 @@ def test_all_problems_come_at_once(tree: Tree) -> None:
         ("target-minutes = 0", "target-minutes: 0 must be more than 0 and finite"),
         ("target-minutes = '5'", "target-minutes: expected a number of minutes, got the string '5'"),
         ("remote-cache = 1", "remote-cache: expected true or false, got the number 1"),
+        ("codecov = 'yes'", "codecov: expected true, false or \"required\", got the string 'yes'"),
         ("affected = 'yes'", "affected: expected true or false, got the string 'yes'"),
     ],
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from isonox.errors import ConfigurationError, ConfigurationErrors, did_you_mean
-from isonox.github import jobs, store
+from isonox.github import codecov, jobs, store
 from isonox.github.pins import Pin
 from isonox.github.workflow import Action, Input, Job, Matrix, Permission, Step, Triggers, Uses, Workflow
 from isonox.model.pipeline import Facts
@@ -79,6 +79,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         targeted: Whether sessions share jobs by their recorded durations.
         remote_cache: Whether known results let jobs be left out.
         affected: Whether pull requests run only what their changes affect.
+        codecov: Whether the coverage stage's job uploads its report, and whether it has to.
     """
 
     facts: dict[str, Facts]
@@ -92,6 +93,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     targeted: bool = False
     remote_cache: bool = False
     affected: bool = False
+    codecov: bool | Literal["required"] = False
 
     @property
     def stored(self) -> tuple[str, ...]:
@@ -106,6 +108,12 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         if slug != self.folder.replace("/", "-"):  # others may have become the same
             slug = f"{slug}-{hashlib.sha256(self.folder.encode()).hexdigest()[:8]}".strip("-")
         return f"-{slug}" if slug else ""
+
+    @property
+    def run_directory(self) -> str:
+        """The run's folder, relative to the repository's top."""
+        prefix = f"{self.folder}/" if self.folder else ""
+        return f"{prefix}${{{{ env.ISONOX_RUN_DIRECTORY }}}}"
 
     def uses(self, action: str) -> Uses:
         """Return an action by the commit that it is pinned to."""
@@ -127,6 +135,8 @@ def workflow(plan: Plan, setting: Setting) -> Workflow:
     """
     facts = {job.stage: setting.facts[job.session] for job in plan.jobs}
     problems = [problem for stage, found in facts.items() for problem in _problems(stage, found)]
+    if setting.codecov and codecov.STAGE not in facts:
+        problems.append(f"pyproject.toml: tool.isonox.codecov: the pipeline has no stage {codecov.STAGE!r} to upload")
     if problems := [*_unfit(setting), *problems]:
         raise ConfigurationErrors(problems)
     carriers = jobs.group(plan)
@@ -206,7 +216,7 @@ def set_up(setting: Setting) -> Action:
                 uses=setting.uses("actions/download-artifact"),
                 with_={
                     "pattern": "${{ inputs.records }}",
-                    "path": f"{_run_directory(setting)}/parts",
+                    "path": f"{setting.run_directory}/parts",
                 },
             ),
         ),
@@ -215,7 +225,7 @@ def set_up(setting: Setting) -> Action:
 
 def keep_records(setting: Setting) -> Action:
     """Return the action that keeps what a job's sessions left."""
-    run = _run_directory(setting)
+    run = setting.run_directory
     return Action(
         name="Keep records",
         description="Keep what the sessions of this job left, for later jobs and the gate.",
@@ -235,11 +245,6 @@ def keep_records(setting: Setting) -> Action:
             ),
         ),
     )
-
-
-def _run_directory(setting: Setting) -> str:
-    prefix = f"{setting.folder}/" if setting.folder else ""
-    return f"{prefix}${{{{ env.ISONOX_RUN_DIRECTORY }}}}"
 
 
 def _plan_job(carriers: tuple[Carrier, ...], setting: Setting) -> Job:
@@ -277,6 +282,7 @@ def _stage_job(carrier: Carrier, setting: Setting, *, dynamic: bool) -> Job:
     with_: dict[str, Scalar] = {"python": pack["python"]} if "python" in pack else {}
     if carrier.upstream:
         with_["records"] = _glob((*((jobs.PLAN,) if setting.remote_cache else ()), *carrier.upstream))
+    upload = tuple(codecov.uploads(carrier, setting))
     matrix = Matrix(include=tuple(entries))
     if dynamic:
         matrix = Matrix(expression=f"${{{{ fromJSON(needs.{jobs.PLAN}.outputs.{carrier.id}) }}}}")
@@ -288,11 +294,12 @@ def _stage_job(carrier: Carrier, setting: Setting, *, dynamic: bool) -> Job:
         condition=_UNLESS_EMPTY.format(carrier.id) if dynamic else "",
         timeout_minutes="${{ fromJSON(matrix.minutes) }}" if dynamic else max(map(jobs.minutes, carrier.packs)),
         permissions=_permissions(facts),
-        environment=setting.environment if set(facts.secrets) - {_TOKEN} else "",
+        environment=setting.environment if upload or set(facts.secrets) - {_TOKEN} else "",
         matrix=None if alone else matrix,
         steps=(
             Step(name="Set up", uses=setting.local("set-up"), with_=with_),
             _work_step(pack, facts, plain=not any(one.environment == "declared" for one in setting.facts.values())),
+            *upload,
             Step(
                 name="Keep the records",
                 condition="always()",

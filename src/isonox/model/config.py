@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import msgspec
 
@@ -34,6 +35,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
         runner: The GitHub runner's label.
         branches: Branches whose pushes are checked.
         environment: The GitHub environment that holds the secrets of sessions.
+        codecov: Whether the coverage stage's job on GitHub uploads its report to Codecov; "required" if an upload that
+            fails is to make the job red.
         codeql: Whether `isonox workflows` writes a CodeQL workflow.
         timeout_minutes: The limit of sessions that have none of their own.
         target_minutes: How long a run on GitHub may take: sessions share jobs as far as that allows, so that fewer
@@ -50,6 +53,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     runner: str = "ubuntu-24.04"
     branches: tuple[str, ...] = ("main",)
     environment: str = "ci"
+    codecov: bool | Literal["required"] = False
     codeql: bool = True
     timeout_minutes: float = 60.0
     target_minutes: float | None = None

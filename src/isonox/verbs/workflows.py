@@ -111,6 +111,7 @@ def _setting(checkout: Checkout, top: Path) -> Setting:
         targeted=config.target_minutes is not None,
         remote_cache=config.remote_cache,
         affected=config.affected,
+        codecov=config.codecov,
     )
 
 

@@ -124,6 +124,11 @@ def _boolean(value: Any) -> Iterator[str]:
         yield f": expected true or false, got {_kind(value)}"
 
 
+def _codecov(value: Any) -> Iterator[str]:
+    if not isinstance(value, bool) and value != "required":
+        yield f': expected true, false or "required", got {_kind(value)}'
+
+
 def _minutes(value: Any) -> Iterator[str]:
     if not isinstance(value, int | float) or isinstance(value, bool):
         yield f": expected a number of minutes, got {_kind(value)}"
@@ -160,6 +165,7 @@ _CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
     "runner": _string,
     "branches": _branches,
     "environment": _string,
+    "codecov": _codecov,
     "codeql": _boolean,
     "timeout-minutes": _minutes,
     "target-minutes": _minutes,

@@ -161,10 +161,14 @@ def refuted(found: Proof, text: str, mistake: Planted) -> CounterExample:
     return matching[0]
 
 
-@pytest.mark.parametrize("plan", [STATIC, DYNAMIC], ids=["static", "dynamic"])
-def test_what_isonox_writes_is_proved(prove: Prove, plan: Plan) -> None:
+@pytest.mark.parametrize(
+    ("plan", "changes"),
+    [(STATIC, {}), (DYNAMIC, {}), (STATIC, {"codecov": True})],
+    ids=["static", "dynamic", "codecov"],
+)
+def test_what_isonox_writes_is_proved(prove: Prove, plan: Plan, changes: dict[str, Any]) -> None:
     """The generated gate is right in every case, for every event alike."""
-    made = generated(plan)
+    made = generated(plan, **changes)
 
     found = prove(made[CI], made, plan=plan)
 
