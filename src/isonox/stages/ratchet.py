@@ -24,7 +24,7 @@ RAISE = f"isonox coverage -- {ARGUMENT}"
 
 
 def judge(session: Session, shares: Mapping[str, Share]) -> Iterator[str]:
-    """Yield each figure that is below its best; with `--ratchet`, write the file if none is.
+    """Yield what is wrong: figures below their best, or without one; with `--ratchet`, write the file if none fell.
 
     Args:
         session: The running session.
@@ -36,13 +36,14 @@ def judge(session: Session, shares: Mapping[str, Share]) -> Iterator[str]:
     """
     best = _read(session.root)
     now = {name: share.percent for name, share in shares.items()}
-    fallen = [name for name, percent in now.items() if percent < best.get(name, 0.0)]
+    fallen = [
+        f"{name} is {share}, and was {best[name]:g} %"
+        for name, share in shares.items()
+        if share.percent < best.get(name, 0.0)
+    ]
     news = [name for name, percent in now.items() if percent != best.get(name)]
-    for name in fallen:
-        yield (
-            f"{name} is {shares[name]}, and was {best[name]:g} % at best ({FILE}); cover what is not, "
-            "or lower it there for all to see"
-        )
+    if fallen:
+        yield f"below the best of {FILE} (if that is meant, lower it there for all to see): {', '.join(fallen)}"
     if fallen or not news:
         return
     if ARGUMENT in session.posargs:
