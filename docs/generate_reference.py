@@ -138,8 +138,8 @@ Facts about the repository, in the root's `pyproject.toml`. All keys have defaul
 Everything that is wrong with it is reported at once, with file and key: an unknown key, a wrong type, a version that
 is no string.
 
-`runner`, `branches`, `environment`, `codeql`, `target-minutes`, `remote-cache` and `affected` are for the generated
-workflows.
+`runner`, `branches`, `environment`, `codecov`, `codeql`, `target-minutes`, `remote-cache` and `affected` are for the
+generated workflows.
 
 Where `pythons` is not given, the versions are those of the root's classifiers; without classifiers, those that
 `requires-python` allows, up to 3.{_newest_minor()}. Where the root is no project, all packages together decide.

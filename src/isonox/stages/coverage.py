@@ -10,7 +10,7 @@ from isonox.model.verdict import Verdict
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import coverage_data, new_code, outcome, unmeasured
 from isonox.stages import ratchet as best
-from isonox.stages.coverage_report import Report, spelled
+from isonox.stages.coverage_report import Report, named, spelled
 from isonox.stages.options import StageOptions, install_tools, with_inputs
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _INPUTS = ("**/*.py", "pyproject.toml#tool.coverage", ".coveragerc", ".coverager
 _BELOW = 2
 #: How many files a failure names; the reports and the record have all of them.
 _NAMED = 3
+#: The same for critical paths, whose lines are named.
+_NAMED_CRITICAL = 10
 
 
 def coverage(  # noqa: PLR0913 - the stage's options, all keywords
@@ -197,7 +199,7 @@ def _complaints(session: Session, report: Report, least: Least, said: str) -> It
             folders = {f"{path.rpartition('/')[0]}/*" for path in report.files}
             yield f"critical {pattern!r} matches no measured line{did_you_mean(pattern, sorted(folders))}"
         elif share.below(percent):
-            gaps = _gaps(session, report, report.gaps(found), len(found), lines=True)
+            gaps = _gaps(session, report, report.gaps(found), _NAMED_CRITICAL, lines=True)
             yield f"critical {pattern!r} is covered by {share}, less than {percent:g}: {gaps}"
     yield unmeasured.judge(session, report, least.untested)
     if least.new is not None:
@@ -206,7 +208,7 @@ def _complaints(session: Session, report: Report, least: Least, said: str) -> It
         yield from best.judge(session, shares)
 
 
-def _gaps(session: Session, report: Report, paths: Sequence[str], named: int, *, lines: bool = False) -> str:
+def _gaps(session: Session, report: Report, paths: Sequence[str], shown: int, *, lines: bool = False) -> str:
     """Report files with code that no test ran; return the first ones with their percentages, or uncovered lines."""
     texts = []
     for path in paths:
@@ -214,7 +216,7 @@ def _gaps(session: Session, report: Report, paths: Sequence[str], named: int, *,
         where = f":{spelled(report.ranges(path, missing))}" if lines and missing else f" {report.share([path])}"
         texts.append(f"{path}{where}")
         outcome.report(session, "coverage", f"not covered: {texts[-1]}", path, missing[0] if missing else None)
-    return ", ".join(texts[:named])
+    return named(texts, shown)
 
 
 def _environment(session: Session) -> dict[str, str]:
