@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from isonox.errors import ConfigurationError
 from isonox.stages import ratchet
 from isonox.stages.coverage_report import Share
 
@@ -66,11 +65,13 @@ def test_more_is_kept_on_request(stand_in: Any, best: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", '{"overall": "high"}', "[1]", "\xff"])
-def test_a_damaged_file_is_an_error(stand_in: Any, content: str) -> None:
-    """With the way out."""
-    (stand_in.root / ratchet.FILE).write_text(content, encoding="latin-1")
+def test_a_damaged_file_is_red(stand_in: Any, content: str) -> None:
+    """With the way out; it is left as it is."""
+    path = stand_in.root / ratchet.FILE
+    path.write_text(content, encoding="latin-1")
 
-    with pytest.raises(ConfigurationError, match=r".coverage-best.json can't be read") as caught:
-        judged(stand_in, 200)
+    (found,) = judged(stand_in, 200, ratchet.ARGUMENT)
 
-    assert "restore it from git" in str(caught.value)
+    assert found.startswith(".coverage-best.json can't be read: ")
+    assert found.endswith("restore it from git, or remove it and make it anew: isonox coverage -- --ratchet")
+    assert content == path.read_text(encoding="latin-1")

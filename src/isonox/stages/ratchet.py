@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from isonox.errors import ConfigurationError
 from isonox.system import files
 
 if TYPE_CHECKING:
@@ -31,10 +30,13 @@ def judge(session: Session, shares: Mapping[str, Share]) -> Iterator[str]:
         shares: Each figure that is judged, by its name.
 
     Raises:
-        ConfigurationError: The file is damaged.
-        StateError: It can't be written.
+        StateError: The file can't be written.
     """
-    best = _read(session.root)
+    try:
+        best = _read(session.root / FILE)
+    except (OSError, msgspec.DecodeError) as error:
+        yield f"{FILE} can't be read: {error}; restore it from git, or remove it and make it anew: {RAISE}"
+        return
     now = {name: share.percent for name, share in shares.items()}
     fallen = [
         f"{name} is {share}, and was {best[name]:g} %"
@@ -55,13 +57,5 @@ def judge(session: Session, shares: Mapping[str, Share]) -> Iterator[str]:
         session.note(f"coverage is better than ever; keep it so: {RAISE}, and commit {FILE}")
 
 
-def _read(root: Path) -> dict[str, float]:
-    path = root / FILE
-    if not path.exists():
-        return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, float])
-    except (OSError, msgspec.DecodeError) as error:
-        raise ConfigurationError(
-            f"{FILE} can't be read: {error}", hint=f"restore it from git, or remove it and make it anew: {RAISE}"
-        ) from error
+def _read(path: Path) -> dict[str, float]:
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, float]) if path.exists() else {}
