@@ -57,7 +57,10 @@ class Task:
         return f"{self.name}-{package.name}"
 
 
-LINT = Task("lint", f"ruff check --no-cache --output-file {MARKS}/lint-{{package}}")
+#: Modules that a package has beside those that are tested, so that there is something to look at.
+_MORE = ("queues", "ranges", "records", "tables")
+
+LINT = Task("lint", f"python -m ruff check --no-cache --output-file {MARKS}/lint-{{package}}")
 TEST = Task("test", "python tests/check.py")
 PAUSE = Task("pause", f"sh ../../pause.sh {MARKS}/pause-{{package}}")
 EMPTY = Task("empty", "")
@@ -136,6 +139,7 @@ def _package_files(package: Package, tasks: tuple[Task, ...]) -> dict[str, str]:
         f"{source}/__init__.py": f'"""The package {package.name}."""\n',
         f"{source}/numbers.py": _NUMBERS.format(name=package.name),
         f"{source}/words.py": _WORDS.format(name=package.name),
+        **{f"{source}/{module}.py": _MODULE.format(module=module, name=package.name) for module in _MORE},
         f"{package.path}/tests/check.py": _CHECK.format(name=package.name, module=package.module),
     }
 
@@ -223,6 +227,56 @@ def title(text: str) -> str:
 def initials(text: str) -> str:
     """Return the first letter of each word."""
     return "".join(word[0] for word in title(text).split())
+'''
+
+_MODULE = '''\
+"""The {module} of {name}."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class Entry:
+    """One of the {module}."""
+
+    def __init__(self, name: str, values: list[int]) -> None:
+        """Keep a name and its values."""
+        self.name = name
+        self.values = values
+
+    @property
+    def total(self) -> int:
+        """The sum of the values."""
+        return sum(self.values)
+
+    def scaled(self, factor: int) -> Entry:
+        """Return an entry whose values are multiplied."""
+        return Entry(self.name, [value * factor for value in self.values])
+
+
+def by_name(entries: list[Entry]) -> dict[str, Entry]:
+    """Return entries by name; of two with the same name, the larger one."""
+    found: dict[str, Entry] = {{}}
+    for entry in entries:
+        known = found.get(entry.name)
+        if known is None or known.total < entry.total:
+            found[entry.name] = entry
+    return found
+
+
+def frequent(entries: list[Entry], least: int = 2) -> list[int]:
+    """Return the values that occur in several entries, the most frequent first."""
+    counts = Counter(value for entry in entries for value in set(entry.values))
+    return [value for value, count in counts.most_common() if count >= least]
+
+
+def windows(entry: Entry, size: int) -> list[tuple[int, ...]]:
+    """Return all runs of so many neighbouring values."""
+    if size < 1:
+        raise ValueError(f"a window of {{size}} values")
+    starts = range(len(entry.values) - size + 1)
+    return [tuple(entry.values[start : start + size]) for start in starts]
 '''
 
 _CHECK = '''\
