@@ -376,6 +376,13 @@ def test_only_the_coverage_job_uploads_its_report(folder: str) -> None:
     assert required["with"]["fail_ci_if_error"] is True
 
 
+def test_every_job_has_the_merge_base() -> None:
+    """Coverage of new code needs the history of the branch and of its base; their tips alone are red."""
+    depths = [one["with"].get("fetch-depth") for one in steps_of(generated(SMALL)) if one["name"] == "Check out"]
+
+    assert [None, 0] == sorted(depths, key=str, reverse=True)  # CodeQL has no sessions
+
+
 def test_an_upload_needs_a_report() -> None:
     """Without the stage nothing would be uploaded, and nobody would know."""
     with pytest.raises(ConfigurationErrors, match="codecov: the pipeline has no stage 'coverage'"):
