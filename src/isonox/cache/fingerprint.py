@@ -142,7 +142,7 @@ class Fingerprints:
         return made
 
     def _of_job(self, job: PlannedJob, made: Mapping[str, Fingerprint]) -> Fingerprint:
-        session = self._pipeline.by_id[job.session]
+        session = self._pipeline.by_id[job.id]
         parts = {**self._own(job, session), **self._of_files(session)}
         reason = excluded(session) or self._unnamed(session, parts)
         if required := {name: made[name] for name in job.requires if name in made}:

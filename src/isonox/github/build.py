@@ -13,6 +13,7 @@ from isonox.github import codecov, jobs, store
 from isonox.github.pins import Pin
 from isonox.github.workflow import Action, Input, Job, Matrix, Permission, Step, Triggers, Uses, Workflow
 from isonox.model.pipeline import Facts
+from isonox.sessions.messages import RUN_VARIABLE, SHARD_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +57,9 @@ _LEVELS = {
 #: Source: https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
 _SECRET = re.compile(r"(?!(?i:GITHUB_))[A-Za-z_][A-Za-z0-9_]*|GITHUB_TOKEN")
 #: Variables of the work step that a secret must not replace.
-_OWN = ("SESSION", "SESSIONS", "ISONOX_RUN_DIRECTORY", "NOX_SCRIPT_MODE", "PATH", "HOME", "ENV", "BASH_ENV", "CI")
+_OWN = (
+    "SESSION", "SESSIONS", SHARD_VARIABLE, RUN_VARIABLE, "NOX_SCRIPT_MODE", "PATH", "HOME", "ENV", "BASH_ENV", "CI",
+)  # fmt: skip
 #: What git allows in no branch. The rest of what it refuses are patterns for GitHub.
 #: Source: https://git-scm.com/docs/git-check-ref-format
 _NO_BRANCH = re.compile(r"[\s~^:]")
@@ -133,14 +136,15 @@ def workflow(plan: Plan, setting: Setting) -> Workflow:
             stand in a workflow as it is.
         ConfigurationError: There are more stages than fit into a workflow.
     """
-    facts = {job.stage: setting.facts[job.session] for job in plan.jobs}
+    facts = {job.stage: setting.facts[job.id] for job in plan.jobs}
     problems = [problem for stage, found in facts.items() for problem in _problems(stage, found)]
     if setting.codecov and codecov.STAGE not in facts:
         problems.append(f"pyproject.toml: tool.isonox.codecov: the pipeline has no stage {codecov.STAGE!r} to upload")
     if problems := [*_unfit(setting), *problems]:
         raise ConfigurationErrors(problems)
     carriers = jobs.group(plan)
-    dynamic = is_dynamic(plan, always=bool(setting.stored) or setting.affected)
+    auto = any(setting.facts[job.id].auto_shards for job in plan.jobs)
+    dynamic = is_dynamic(plan, always=bool(setting.stored) or setting.affected or auto)
     first = [_plan_job(carriers, setting)] if dynamic else []
     stages = [_stage_job(carrier, setting, dynamic=dynamic) for carrier in carriers]
     needs = [job.id for job in (*first, *stages)]
@@ -273,11 +277,13 @@ def _plan_job(carriers: tuple[Carrier, ...], setting: Setting) -> Job:
 
 def _stage_job(carrier: Carrier, setting: Setting, *, dynamic: bool) -> Job:
     """Return the job of one stage; its one work step calls nox."""
-    facts = setting.facts[carrier.jobs[0].session]
+    facts = setting.facts[carrier.jobs[0].id]
     entries = [_static_entry(pack, setting) for pack in carrier.packs]
     alone = not dynamic and len(entries) == 1
     given = dict.fromkeys(name for one in entries for name in one)
-    names = ("name", "sessions", "python", "artifact") if dynamic else given
+    split = any(job.shard or setting.facts[job.id].auto_shards for job in carrier.jobs)
+    shard = ("shard",) if split else ()
+    names = ("name", "sessions", *shard, "python", "artifact") if dynamic else given
     pack = entries[0] if alone else {name: f"${{{{ matrix.{name} }}}}" for name in names}
     with_: dict[str, Scalar] = {"python": pack["python"]} if "python" in pack else {}
     if carrier.upstream:
@@ -314,7 +320,8 @@ def _static_entry(pack: Pack, setting: Setting) -> dict[str, str]:
     """Return the variables of one job, without what every job gets anyway."""
     further = " ".join(python for python in pack.pythons if python not in setting.pythons)
     python = {"python": further} if further else {}
-    return {"name": pack.name, "session": pack.sessions[0], **python, "artifact": pack.artifact}
+    shard = {"shard": pack.shard} if pack.shard else {}
+    return {"name": pack.name, "session": pack.sessions[0], **shard, **python, "artifact": pack.artifact}
 
 
 def _work_step(pack: Mapping[str, str], facts: Facts, *, plain: bool) -> Step:
@@ -325,11 +332,13 @@ def _work_step(pack: Mapping[str, str], facts: Facts, *, plain: bool) -> Step:
     nox = f".isonox/env/bin/{'isonox-nox' if plain else 'nox'} --no-dependencies -s"
     given = {_TOKEN: "${{ github.token }}"}
     secrets = {name: given.get(name, f"${{{{ secrets.{name} }}}}") for name in facts.secrets}
+    shard = {SHARD_VARIABLE: pack["shard"]} if "shard" in pack else {}
     if "session" in pack:
-        return Step(name="Run the session", env={"SESSION": pack["session"], **secrets}, run=f'{nox} "$SESSION"')
+        env = {"SESSION": pack["session"], **shard, **secrets}
+        return Step(name="Run the session", env=env, run=f'{nox} "$SESSION"')
     return Step(
         name="Run the sessions",
-        env={"SESSIONS": pack["sessions"], **secrets},
+        env={"SESSIONS": pack["sessions"], **shard, **secrets},
         run=f"""tr '\\n' '\\0' <<< "$SESSIONS" | xargs -0 {nox}""",
     )
 

@@ -114,7 +114,7 @@ def _believed(record: Record) -> Record:
 def _unplanned(plan: Plan, record: Record) -> Iterator[str]:
     """Yield a problem for each session that a job notified and that has no place in the plan."""
     for notification in record.notified:
-        if not any(job.session == notification.session for job in plan.jobs):
+        if not any(job.id == notification.session for job in plan.jobs):
             yield (
                 f"{record.job!r} notified {notification.session!r}, which is not in the plan, so nothing ran it; "
                 f"to give it a place there, declare it with `requires=` the sessions that notify it"

@@ -68,6 +68,7 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: The check's name, at most `NAME_LIMIT` characters.
         sessions: Ids for `nox -s`, in the plan's order.
+        shard: Which shard of its one session it runs (`2/6`); empty for whole sessions.
         pythons: Interpreters that they ask for.
         artifact: Name of the artifact with their records, unique in the workflow.
         seconds: Expected duration of all, set-up not included.
@@ -76,6 +77,7 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     sessions: tuple[str, ...]
+    shard: str = ""
     pythons: tuple[str, ...]
     artifact: str
     seconds: float
@@ -120,7 +122,7 @@ def group(plan: Plan, target: Target | None = None, known: Collection[str] = ())
 
     Raises:
         ConfigurationErrors: A session's id can't stand in a workflow as it is.
-        ConfigurationError: There are more stages than fit into a workflow.
+        ConfigurationError: There are more stages than fit into a workflow, or more shards than fit into a matrix.
     """
     if problems := [f"session {job.id!r}: {reason}" for job in plan.jobs if (reason := _unfit_id(job.session))]:
         raise ConfigurationErrors(problems)
@@ -217,6 +219,7 @@ def entry(pack: Pack) -> dict[str, str]:
         "python": " ".join(pack.pythons),
         "artifact": pack.artifact,
         "minutes": str(minutes(pack)),
+        **({"shard": pack.shard} if pack.shard else {}),
     }
 
 
@@ -280,10 +283,22 @@ def _ids(keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
 def _bins(
     stages: Mapping[str, Sequence[PlannedJob]], needs: Mapping[str, Sequence[str]], target: Target | None
 ) -> dict[str, packing.Bins]:
-    """Return, for each carrier, which of its jobs share a job of its matrix; those of unknown duration share none."""
+    """Return, for each carrier, which of its jobs share a job of its matrix; those of unknown duration share none.
+
+    Nor do shards: nox would take two of one session for the same.
+
+    Raises:
+        ConfigurationError: A matrix is too small for the shards of a stage.
+    """
     seconds = {name: [job.estimate_seconds for job in jobs] for name, jobs in stages.items()}
-    timed = {name: all(job.estimate_from != "prior" for job in jobs) for name, jobs in stages.items()}
+    timed = {name: all(job.estimate_from != "prior" and not job.shard for job in jobs) for name, jobs in stages.items()}
     alone = {name: packing.spread(seconds[name], MATRIX_LIMIT) for name in stages}
+    for jobs in stages.values():
+        if len(jobs) > MATRIX_LIMIT and any(job.shard for job in jobs):
+            raise ConfigurationError(
+                f"stage {jobs[0].stage!r} has {len(jobs)} jobs, and a matrix of GitHub has at most {MATRIX_LIMIT}",
+                hint="split its sessions into fewer shards",
+            )
     if target is None:
         return alone
     fixed = {name: target.set_up + max(times) if times else 0.0 for name, times in seconds.items()}
@@ -309,6 +324,7 @@ def _packs(carrier: str, bins: Sequence[Sequence[PlannedJob]]) -> tuple[Pack, ..
         Pack(
             name=_name(shared[0].id) if len(shared) == 1 else f"{carrier} ({number + 1} of {len(bins)})",
             sessions=tuple(job.session for job in shared),
+            shard=shared[0].shard,
             pythons=tuple(dict.fromkeys(python for job in shared if (python := _installable(job)))),
             artifact=f"records.{carrier}.{number}",
             seconds=sum(job.estimate_seconds for job in shared),

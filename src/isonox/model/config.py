@@ -41,6 +41,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
         timeout_minutes: The limit of sessions that have none of their own.
         target_minutes: How long a run on GitHub may take: sessions share jobs as far as that allows, so that fewer
             minutes are billed. None for a job each.
+        set_up_seconds: What a shard takes before its first test, for `shards="auto"`: more shards than that pays there
+            are not.
         remote_cache: Whether verdicts of pushes to the default branch let later runs on GitHub skip jobs.
         affected: Whether pull requests on GitHub run only what their changes affect.
     """
@@ -57,6 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     codeql: bool = True
     timeout_minutes: float = 60.0
     target_minutes: float | None = None
+    set_up_seconds: float = 20.0
     remote_cache: bool = False
     affected: bool = False
 

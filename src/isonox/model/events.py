@@ -10,6 +10,7 @@ import msgspec
 from isonox.errors import ExitCode
 from isonox.model.plan import Plan, PlannedJob
 from isonox.model.record import Record
+from isonox.model.split import Whole
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
         interrupted: Whether the user stopped the run.
         problems: What went wrong beside the jobs, such as a record that could not be written or read; any makes the
             run red.
+        splits: The sessions that were split, each of whose tests ran in exactly one shard.
     """
 
     plan: Plan
@@ -69,6 +71,7 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     directory: Path
     slots: int | None = None
     problems: tuple[str, ...] = ()
+    splits: tuple[Whole, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -26,6 +26,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         cache_seconds: How long a verdict may be reused, where its inputs do not tell all; None without a limit.
         weight: How many cores the session uses; "all" for as many as there are.
         exclusive: Whether nothing else may run at the same time.
+        shards: Into how many jobs a session is split; by package where that differs.
+        auto_shards: Whether that number follows from recorded durations, and so may change with them.
         declaration: A line of the noxfile's statement that declares the session.
     """
 
@@ -40,9 +42,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     cache_seconds: float | None = None
     weight: int | Literal["all"] = 1
     exclusive: bool = False
+    shards: int | dict[str, int] = 1
+    auto_shards: bool = False
     required: bool = True
     permissions: dict[str, str] = {}
     declaration: int | None = None
+
+    def shards_of(self, package: str | None) -> int:
+        """Return into how many jobs the session of a package is split, or the one that is for none."""
+        return self.shards if isinstance(self.shards, int) else self.shards.get(package or "", 1)
 
 
 #: What a plain `@nox.session` gets.
@@ -50,12 +58,13 @@ PLAIN = Facts(environment="inherited", cache=False)
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """Nox's session: a stage for one Python and one set of parameters.
+    """Nox's session: a stage for one Python and one set of parameters; or one shard of it.
 
     Attributes:
-        id: Nox's full signature, unambiguous for `nox -s`: `tests-3.12(api)`.
+        id: Nox's full signature, unambiguous for `nox -s`: `tests-3.12(api)`; with `#2/6` for a shard.
         stage: The name that the noxfile gave it: `tests`.
-        signatures: Every name under which nox knows it.
+        signatures: Every name under which nox knows it; for a shard, its id, too.
+        shard: Which shard it is (`2/6`); empty for a session that is not split.
         python: The interpreter that was asked for ("3.12"), None for nox's own, False for none at all.
         package: Name of the workspace package that it is for, where it is per package.
         requires: Ids of the sessions that must be green before this one starts.
@@ -65,6 +74,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     stage: str
     signatures: tuple[str, ...] = ()
+    shard: str = ""
     python: str | bool | None = None
     package: str | None = None
     tags: tuple[str, ...] = ()

@@ -64,6 +64,7 @@ class PlannedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     Attributes:
         id: The session's id, plus `#i/n` for a shard.
         session: The session's id, as given to `nox -s`.
+        shard: Which shard of it (`2/6`), as given by `ISONOX_SHARD`; empty for all of it.
         requires: Ids of jobs of this plan that must be green first.
         estimate_seconds: Expected duration.
         estimate_from: "history" (median of its last green runs), "stage" (never seen; median of the other jobs of
@@ -76,6 +77,7 @@ class PlannedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     id: str
     session: str
+    shard: str = ""
     stage: str
     python: str | bool | None = None
     package: str | None = None

@@ -88,8 +88,24 @@ class TestCounts(msgspec.Struct, frozen=True, kw_only=True):
         return self.passed + self.failed + self.skipped + self.errors
 
 
+class Split(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of a suite's tests a job took, and in which order; its artifacts name them (see `isonox.model.split`).
+
+    Attributes:
+        collected: How many tests the suite has.
+        selected: How many of them are this job's.
+        evidence: SHA-256 of the artifact that names them; empty for a job that is no shard.
+        seed: Of the random order; None where the order was pytest's own.
+    """
+
+    collected: int
+    selected: int
+    evidence: str = ""
+    seed: int | None = None
+
+
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """A session that this one asked for with `session.notify`."""
+    """A job that this one asked for with `session.notify`: a session, or a shard of one."""
 
     session: str
     posargs: tuple[str, ...] | None = None
@@ -177,6 +193,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[Command, ...] = ()
     distributions: dict[str, str] = {}
     tests: TestCounts | None = None
+    split: Split | None = None
     coverage_percent: float | None = None
     findings: tuple[Finding, ...] = ()
     notified: tuple[Notification, ...] = ()

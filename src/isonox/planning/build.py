@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isonox.model.plan import Plan, PlannedJob, ReasonKind
+from isonox.model.shard import session_of
 from isonox.planning.estimates import Estimates
 from isonox.planning.select import select
 
@@ -81,7 +82,8 @@ def planned_job(
     estimate = estimates.of(session)
     return PlannedJob(
         id=session.id,
-        session=session.id,
+        session=session_of(session.id) if session.shard else session.id,
+        shard=session.shard,
         stage=session.stage,
         python=session.python,
         package=session.package,

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from isonox.model.record import Record, TestCounts
+from isonox.model.split import Whole
 from isonox.model.verdict import Verdict
 from isonox.planning.graph import critical_path, lower_bound
 from isonox.report import wording
+from isonox.sessions.messages import SEED_VARIABLE, SHARD_VARIABLE
 from isonox.sessions.run_directory import RunDirectory
 from isonox.system import files
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from isonox.model.events import RunEnded
-    from isonox.model.plan import Plan
+    from isonox.model.plan import Plan, PlannedJob
 
 RUN_VERSION = 1
 
@@ -68,6 +70,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
         slots: How many cores the jobs shared; null where each had a machine of its own.
         lower_bound_seconds: What no schedule of these jobs on these cores could beat; null without `slots`.
         tests: Of all jobs together; null where no job counted any.
+        splits: The sessions that were split, each of whose tests ran in exactly one shard.
         verdicts: One for each job of the plan, in its order.
         repeat: One for each red job.
         not_cached: For each job that passed and whose verdict is not used again because of what it used, that.
@@ -90,6 +93,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     lower_bound_seconds: float | None
     critical_path: CriticalPath
     tests: TestCounts | None
+    splits: tuple[Whole, ...] = ()
     verdicts: dict[str, Verdict]
     repeat: tuple[Repeat, ...]
     not_cached: dict[str, str]
@@ -112,7 +116,7 @@ def of_run(ended: RunEnded) -> RunDocument:
     repeat = []
     for record in sorted(red, key=has_started):
         job = ended.plan.by_id[record.job]
-        command = wording.repeat(job.session, job.posargs, noxfile)
+        command = wording.repeat(job.session, job.posargs, noxfile, _given(job, record))
         log = directory.log_path(job.id)
         repeat.append(Repeat(job=job.id, log=_from_here(log) if log.exists() else None, command=command))
     verdict: Literal["green", "red"] = "red" if red or ended.problems else "green"
@@ -132,6 +136,7 @@ def of_run(ended: RunEnded) -> RunDocument:
         lower_bound_seconds=round(lower_bound(jobs, seconds, ended.slots), 3) if ended.slots else None,
         critical_path=CriticalPath(jobs=path, seconds=round(sum(seconds[job] for job in path), 3)),
         tests=_tests(ended.records),
+        splits=ended.splits,
         verdicts={record.job: record.verdict for record in ended.records},
         repeat=tuple(repeat),
         not_cached={record.job: text for record in ended.records if (text := wording.undeclared(record))},
@@ -142,6 +147,13 @@ def of_run(ended: RunEnded) -> RunDocument:
 def run_document(ended: RunEnded) -> bytes:
     """Return the document as JSON, indented."""
     return msgspec.json.format(msgspec.json.encode(of_run(ended)), indent=2)
+
+
+def _given(job: PlannedJob, record: Record) -> dict[str, str]:
+    """Return the variables that make a session do what this job did: its shard, and the seed of its random order."""
+    given = {SHARD_VARIABLE: job.shard} if job.shard else {}
+    seed = record.split.seed if record.split else None
+    return given if seed is None else {**given, SEED_VARIABLE: str(seed)}
 
 
 def has_started(record: Record) -> bool:

@@ -112,7 +112,7 @@ def explain(plan: Plan, pipeline: Pipeline, job: str, result: Callable[[PlannedJ
         UsageError: The name means no session, or several.
     """
     planned = plan.by_id.get(job)
-    session = pipeline.by_id[planned.session] if planned else _session(pipeline, job)
+    session = pipeline.by_id[planned.id] if planned else _session(pipeline, job)
     planned = planned or plan.by_id.get(session.id)
     known = {"result": result(planned)} if planned else {}
     facts = {**(_planned(plan, planned) if planned else _not_planned(plan, session)), **known, **_facts(session)}

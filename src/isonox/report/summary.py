@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from isonox.model.events import RunEnded
     from isonox.model.record import Record, TestCounts
+    from isonox.model.split import Whole
     from isonox.report.document import Repeat, RunDocument
 
 _HEADINGS = ("job", "verdict", "time", "tests")
@@ -243,6 +244,12 @@ def _notes(run: RunDocument, width: int) -> Iterator[tuple[str, str]]:
         yield label, shown.plain.removeprefix(f"{label}: ")
 
 
+def _split(whole: Whole) -> str:
+    name, tests = wording.one_line(whole.session), wording.count(whole.tests, "test")
+    longest = f"the longest took {whole.balance:.2f} times the mean"
+    return f"{name}: {tests}, each in one of {whole.shards} shards; {longest}"
+
+
 def _not_cached(run: RunDocument) -> Iterator[tuple[str, str]]:
     """Yield what jobs used beside their inputs, each text once."""
     found: dict[str, list[str]] = {}
@@ -261,6 +268,7 @@ def _totals(run: RunDocument) -> list[tuple[str, str]]:
         skipped = f", {tests.skipped} skipped" if tests.skipped else ""
         lines.append(("", f"{tests.passed} passed, {tests.failed + tests.errors} failed{skipped}"))
     measured = [(wording.one_line(record.job), record.coverage_percent) for record in run.records]
+    lines += [("split", _split(whole)) for whole in run.splits]
     lines += [("coverage", f"{percent:.1f} % ({job})") for job, percent in measured if percent is not None]
     lines.append(("time", f"{wording.span(run.wall_seconds)} for {wording.span(run.sum_seconds)} of jobs"))
     if path := " -> ".join(map(wording.one_line, run.critical_path.jobs)):

@@ -13,7 +13,7 @@ from isonox.model.verdict import Verdict
 from isonox.system import terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from isonox.model.record import Record
 
@@ -107,18 +107,20 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return made
 
 
-def repeat(session: str, posargs: Iterable[str], noxfile: str) -> str:
+def repeat(session: str, posargs: Iterable[str], noxfile: str, env: Mapping[str, str] | None = None) -> str:
     """Return the line that runs a session again, ready to be pasted into a shell.
 
     Args:
         session: The session's id, as nox knows it.
         posargs: What follows `--`.
         noxfile: Its path, as seen from the current folder.
+        env: Variables to set for it, whose values need no quotes.
     """
     where = [] if noxfile == "noxfile.py" else ["-f", noxfile]
     tail = list(posargs)
     words = ["nox", *where, "-s", session, *(["--", *tail] if tail else [])]
-    return " ".join(map(_quoted, words)).encode("utf-8", "backslashreplace").decode("utf-8")
+    given = [f"{name}={value}" for name, value in (env or {}).items()]
+    return " ".join([*given, *map(_quoted, words)]).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _quoted(word: str) -> str:

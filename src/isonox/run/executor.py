@@ -126,8 +126,10 @@ class NoxExecutor:
         except OSError as error:
             raise files.state_error(error, f"can't write {path}") from error
         cores = job.cores(self.slots)
-        planned = Planned(commit=self._commit, dirty=self._dirty, fingerprint=job.fingerprint, cores=cores)
-        if self._forked and (self._forkable is None or job.session in self._forkable):
+        planned = Planned(
+            commit=self._commit, dirty=self._dirty, fingerprint=job.fingerprint, cores=cores, shard=job.shard
+        )
+        if self._forked and (self._forkable is None or job.id in self._forkable):
             if self._forked.start(Asked(job, planned, on_end)):
                 return
             self.lost = self._forked.lost

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from isonox.model.config import Config
     from isonox.model.pipeline import Facts
-    from isonox.model.record import Command, Finding, Installation, Notification, TestCounts
+    from isonox.model.record import Command, Finding, Installation, Notification, Split, TestCounts
+    from isonox.model.shard import Shard
     from isonox.sessions.messages import Planned
     from isonox.sessions.run_directory import RunDirectory
 
@@ -27,6 +28,8 @@ class ActiveJob:
     """
 
     id: str
+    shard: Shard | None = None
+    seed: int | None = None
     root: Path
     run: RunDirectory
     facts: Facts
@@ -47,6 +50,7 @@ class ActiveJob:
     trace: Path | None = None
     traced_since: float = 0.0
     tests: TestCounts | None = None
+    split: Split | None = None
     coverage_percent: float | None = None
     missing_interpreter: str | None = None
     timed_out: bool = False

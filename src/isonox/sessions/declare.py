@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -12,11 +13,12 @@ import nox
 
 from isonox.errors import ConfigurationError
 from isonox.model.pipeline import Facts
+from isonox.model.shard import MOST
 from isonox.sessions import hook, project
 from isonox.sessions.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from nox._decorators import Func
@@ -50,7 +52,8 @@ def session(
     allow_parallel: bool | None = True,
     per_package: bool | Sequence[str] = False,
     services: Sequence[Any] = (),
-    shards: int = 1,
+    shards: int | Mapping[str, int] = 1,
+    auto_shards: bool = False,
     timeout_minutes: float | None = None,
     env: Mapping[str, str] | None = None,
     secrets: Sequence[str] = (),
@@ -73,7 +76,8 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     allow_parallel: bool | None = True,
     per_package: bool | Sequence[str] = False,
     services: Sequence[Any] = (),
-    shards: int = 1,
+    shards: int | Mapping[str, int] = 1,
+    auto_shards: bool = False,
     timeout_minutes: float | None = None,
     env: Mapping[str, str] | None = None,
     secrets: Sequence[str] = (),
@@ -100,7 +104,9 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         per_package: True for one session per workspace package, or the names of the packages; the session's
             `package` says which it is for.
         services: Real servers that the session needs. Not available in this version.
-        shards: Into how many jobs the session is split. Not available in this version.
+        shards: Into how many jobs the session is split; for a package's session also by package. The session's `shard`
+            says which one it is; what that means is up to the session (`stages.tests` splits its tests).
+        auto_shards: Whether `shards` follows from recorded durations, so that workflows must not list them.
         timeout_minutes: The session is stopped, with everything it started, after so many minutes; by default
             `[tool.isonox] timeout-minutes`, which is 60.
         env: Variables that the session sees, beside the allow-list.
@@ -126,7 +132,8 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         return functools.partial(session, **arguments, **nox_arguments)
     hook.install()
     name: str = nox_arguments.get("name") or func.__name__
-    _refuse_unavailable(name, services=services, shards=shards)
+    _refuse_unavailable(name, services=services)
+    _check_shards(name, shards)
     _check_values(name, timeout_minutes, env or {}, secrets=secrets, inputs=inputs or (), artifacts=artifacts)
     _check_schedule(name, cache, weight)
     facts = Facts(
@@ -140,6 +147,8 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         cache_seconds=cache.total_seconds() if isinstance(cache, timedelta) else None,
         weight=weight,
         exclusive=exclusive,
+        shards=shards if isinstance(shards, int) else dict(shards),
+        auto_shards=auto_shards,
         declaration=_declared_at(),
         required=required,
         permissions=dict(permissions or {}),
@@ -183,18 +192,20 @@ def _declared_at() -> int | None:
     return None
 
 
-def _refuse_unavailable(name: str, *, services: Sequence[Any], shards: int) -> None:
+def _refuse_unavailable(name: str, *, services: Sequence[Any]) -> None:
     """A fact that this version would ignore is an error: ignored, it would be a silent green."""
     if services:
         raise ConfigurationError(
             f"session {name!r}: services are not available in this version of isonox",
             hint="start the server before the run and declare its URL in pass-env, or leave `services` out",
         )
-    if shards != 1:
-        raise ConfigurationError(
-            f"session {name!r}: shards={shards}: splitting is not available in this version of isonox",
-            hint="leave `shards` out; pytest-xdist (`-n auto`) splits over cores",
-        )
+
+
+def _check_shards(name: str, shards: object) -> None:
+    """Refuse a number of shards that makes no sense."""
+    for count in shards.values() if isinstance(shards, Mapping) else (shards,):
+        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST:
+            raise ConfigurationError(f"session {name!r}: shards={count!r} must be a number from 1 to {MOST}")
 
 
 def _check_schedule(name: str, cache: object, weight: object) -> None:

@@ -127,7 +127,9 @@ class _Server:
         if reason := _hindrance(Path(global_config.noxfile).name):
             self._send(Refused(reason=reason))
             return 0
-        self._runners = {recording.job_id(runner): runner for runner in manifest}  # not freed, and so copied, in a fork
+        self._runners = {
+            recording.session_id(runner): runner for runner in manifest
+        }  # not freed, and so copied, in a fork
         _find_out(self._runners.values())
         start = self._forks()
         if start is None:

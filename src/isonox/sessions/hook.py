@@ -21,18 +21,19 @@ import nox.sessions
 import nox.virtualenv
 from nox.sessions import Result, SessionRunner, Status, resolve_venv_backends
 
-from isonox.errors import IsonoxError
+from isonox.errors import ConfigurationError, IsonoxError
 from isonox.model.record import Notification
+from isonox.model.shard import Shard, session_of
 from isonox.sessions import commands, environment, interpreter, pool, project, recording, redaction, trace, virtualenvs
 from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
-from isonox.sessions.messages import PLANNED_VARIABLE, RUN_VARIABLE, Planned
+from isonox.sessions.messages import PLANNED_VARIABLE, RUN_VARIABLE, SEED_VARIABLE, SHARD_VARIABLE, Planned
 from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
 from isonox.system import clock, files, github, processes, terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from isonox.model.pipeline import Facts
 
@@ -125,11 +126,51 @@ def _withheld(runner: SessionRunner, job: ActiveJob, outer: dict[str, str]) -> R
     return Result(runner, Status.SKIPPED, reason=f"{reason}: {', '.join(missing)}") if reason else None
 
 
+@functools.cache
+def _given_shard() -> str:
+    """Return which shard this process is to run: what a workflow sets, or somebody who repeats a shard."""
+    return os.environ.pop(SHARD_VARIABLE, "")
+
+
+def _shard(runner: SessionRunner, planned: Planned | None) -> Shard | None:
+    """Return which shard of the session is to run; None for all of it.
+
+    Raises:
+        ConfigurationError: The session is not split like that.
+    """
+    count = recording.shards_of(runner)
+    given = planned.shard if planned else _given_shard()
+    if not given or count == 1:
+        return None
+    shard = Shard.parse(given)
+    if shard.count != count:
+        raise ConfigurationError(
+            f"{SHARD_VARIABLE}={given}: {recording.session_id(runner)} is split into {count} shards",
+            hint=f"one of them is {SHARD_VARIABLE}=1/{count}; without the variable, all of it runs",
+        )
+    return shard
+
+
+def _seed(environ: Mapping[str, str]) -> int | None:
+    """Return the seed that somebody gives for a random order.
+
+    Raises:
+        ConfigurationError: It is no whole number.
+    """
+    given = environ.get(SEED_VARIABLE, "")
+    if given and not given.isdecimal():
+        raise ConfigurationError(f"{SEED_VARIABLE}={given!r} must be a whole number, such as 20261")
+    return int(given) if given else None
+
+
 def _job(runner: SessionRunner, root: Path) -> ActiveJob:
     facts = recording.facts_of(runner)
     planned = _planned()
+    name, shard = recording.session_id(runner), _shard(runner, planned)
     return ActiveJob(
-        id=recording.job_id(runner),
+        id=f"{name}#{shard}" if shard else name,
+        shard=shard,
+        seed=_seed(os.environ),
         root=root,
         run=_run_directory(root),
         facts=facts,
@@ -216,13 +257,16 @@ def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = No
     job = commands.active_job()
     runners = [runner for runner, _ in session._runner.manifest.list_all_sessions()]  # noqa: SLF001 - as nox's own
     known = project.sessions_left_out(job.root) or [
-        project.Named(recording.job_id(runner), runner.name, tuple(runner.signatures)) for runner in runners
+        project.Named(name, runner.name, tuple(runner.signatures))
+        for runner in runners
+        for name in recording.job_ids(runner)
     ]
-    wanted = target if isinstance(target, str) else recording.job_id(target)
+    wanted = target if isinstance(target, str) else recording.session_id(target)
     for one in known:
         if wanted in (one.id, one.name, *one.signatures):
             arguments = None if posargs is None else tuple(str(arg) for arg in posargs)
-            job.notified.append(Notification(session=one.id, posargs=arguments))
+            names = [other.id for other in known if session_of(other.id) == session_of(one.id)]
+            job.notified += [Notification(session=name, posargs=arguments) for name in names]
             return
     raise ValueError(f"Session {target} not found.")
 

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import nox
 import nox.registry
 import nox.tasks
@@ -161,14 +162,15 @@ def _pipeline(manifest: Manifest, default: set[SessionRunner], noxfile: str) -> 
     names: dict[str, list[str]] = {}
     for runner in runners:
         for name in {runner.name, *runner.signatures}:
-            names.setdefault(name, []).append(recording.job_id(runner))
-    return Pipeline.validated((_session(runner, runner in default, names) for runner in runners), noxfile=noxfile)
+            names.setdefault(name, []).extend(recording.job_ids(runner))
+    sessions = (one for runner in runners for one in _sessions(runner, runner in default, names))
+    return Pipeline.validated(sessions, noxfile=noxfile)
 
 
-def _session(runner: SessionRunner, default: bool, names: Mapping[str, list[str]]) -> Session:  # noqa: FBT001
-    facts = recording.facts_of(runner)
-    identity = recording.job_id(runner)
-    return Session(
+def _sessions(runner: SessionRunner, default: bool, names: Mapping[str, list[str]]) -> Iterator[Session]:  # noqa: FBT001
+    """Yield a session, or each of its shards."""
+    identity = recording.session_id(runner)
+    whole = Session(
         id=identity,
         stage=runner.name,
         signatures=tuple(dict.fromkeys((*runner.signatures, runner.name))),
@@ -178,8 +180,14 @@ def _session(runner: SessionRunner, default: bool, names: Mapping[str, list[str]
         requires=_requires(runner, identity, names),
         default=default,
         description=runner.description or "",
-        facts=facts,
+        facts=recording.facts_of(runner),
     )
+    for job in recording.job_ids(runner):
+        if job == identity:
+            yield whole
+        else:
+            shard = job.removeprefix(f"{identity}#")
+            yield msgspec.structs.replace(whole, id=job, shard=shard, signatures=(job, *whole.signatures))
 
 
 def _requires(runner: SessionRunner, identity: str, names: Mapping[str, list[str]]) -> tuple[str, ...]:

@@ -15,6 +15,12 @@ RUN_VARIABLE = "ISONOX_RUN_DIRECTORY"
 #: What the plan says about the one job of a process, as JSON: set by `isonox ci` for its children.
 PLANNED_VARIABLE = "ISONOX_PLANNED"
 
+#: Which shard of a session to run (`2/6`): set by workflows, and by whoever repeats one; see `Planned.shard`.
+SHARD_VARIABLE = "ISONOX_SHARD"
+
+#: The seed of a random order of tests: set by whoever repeats one.
+SEED_VARIABLE = "ISONOX_SEED"
+
 #: In the run's folder: what is declared, so that the processes of jobs need not read it again.
 DECLARED = "declared"
 
@@ -30,12 +36,14 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         cores: How many the job has; None for all that its process may use.
+        shard: Which shard of the session it is (`2/6`); empty for all of it.
     """
 
     commit: str | None
     dirty: bool
     fingerprint: str | None
     cores: int | None = None
+    shard: str = ""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -14,6 +14,7 @@ import msgspec
 from nox.sessions import Status
 
 from isonox.errors import IsonoxError
+from isonox.model import shard
 from isonox.model.pipeline import PLAIN, Facts
 from isonox.model.record import Environment, Interpreter, Platform, Record
 from isonox.model.verdict import Verdict
@@ -36,9 +37,19 @@ _VERDICTS = {
 }
 
 
-def job_id(runner: SessionRunner) -> str:
+def session_id(runner: SessionRunner) -> str:
     """Return nox's full signature: the longest one is unambiguous (`tests-3.12(api)`)."""
     return max(runner.signatures, key=len) if runner.signatures else runner.name
+
+
+def shards_of(runner: SessionRunner) -> int:
+    """Return into how many jobs the session is split."""
+    return facts_of(runner).shards_of(package_of(runner))
+
+
+def job_ids(runner: SessionRunner) -> tuple[str, ...]:
+    """Return the ids of the jobs that the session means: its own, or those of its shards."""
+    return shard.job_ids(session_id(runner), shards_of(runner))
 
 
 def facts_of(runner: SessionRunner) -> Facts:
@@ -114,6 +125,7 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
         commands=tuple(job.commands),
         distributions=seen.get("distributions", {}),
         tests=job.tests,
+        split=job.split,
         coverage_percent=job.coverage_percent,
         findings=tuple(job.findings),
         notified=tuple(job.notified),

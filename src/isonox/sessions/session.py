@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isonox.model.config import Config
-    from isonox.model.record import TestCounts
+    from isonox.model.record import Split, TestCounts
+    from isonox.model.shard import Shard
     from isonox.model.workspace import Package
     from isonox.sessions.run_directory import RunDirectory
 
@@ -43,8 +44,18 @@ class Session(nox.Session):
         return self._package
 
     @property
+    def shard(self) -> Shard | None:
+        """Which part of the session this job is: `index` (from 1) of `count`; None for all of it."""
+        return active_job().shard
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that `ISONOX_SEED` gives for a random order; None without one."""
+        return active_job().seed
+
+    @property
     def job(self) -> str:
-        """The job's id: nox's full signature."""
+        """The job's id: nox's full signature, with `#2/6` for a shard."""
         return active_job().id
 
     @property
@@ -152,6 +163,10 @@ class Session(nox.Session):
     def report_tests(self, counts: TestCounts) -> None:
         """Put test counts into the record."""
         active_job().tests = counts
+
+    def report_split(self, split: Split) -> None:
+        """Put what a job took of a suite's tests, and in which order, into the record."""
+        active_job().split = split
 
     def report_coverage(self, percent: float) -> None:
         """Put the total coverage into the record."""

@@ -8,7 +8,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import ConfigurationError
-from isonox.sessions.recording import job_id
+from isonox.model import shard
+from isonox.model.shard import Shard, session_of
+from isonox.sessions.recording import job_ids, session_id
 from isonox.stages import outcome
 from isonox.stages.options import configuration
 
@@ -142,9 +144,10 @@ def jobs(session: Session, requires: Sequence[str]) -> list[Job]:
     run = session.run_directory
     found = []
     for record in run.read_records():
-        measured = any(command.argv[1:3] == _MEASURE[1:] for command in record.commands)
-        session_id = record.job.partition("#")[0]  # without the shard
-        names = {record.stage, record.job, session_id, session_id.partition("(")[0]}
+        empty = record.split is not None and not record.split.selected
+        measured = not empty and any(command.argv[1:3] == _MEASURE[1:] for command in record.commands)
+        name = session_of(record.job)
+        names = {record.stage, record.job, name, name.partition("(")[0]}
         if names & set(requires) if requires else measured:
             found.append(Job(record, run.kept_artifacts(record.job), measured))
     return found
@@ -153,12 +156,12 @@ def jobs(session: Session, requires: Sequence[str]) -> list[Job]:
 def missing(session: Session, requires: Sequence[str]) -> list[str]:
     """Return what this run lacks of the sessions that the coverage stage requires: whole ones, and shards."""
     there = {record.job for record in session.run_directory.read_records()}
-    sessions = {job.partition("#")[0] for job in there}
     # nox has no public question for it
     required = session._runner.get_direct_dependencies() if requires else ()  # noqa: SLF001
-    lost = [name for name in map(job_id, required) if name not in sessions]
+    wanted = {name for one in required if session_id(one) not in there for name in job_ids(one)}
     for job in there:
-        name, _, slice_ = job.partition("#")
-        count = int(slice_.partition("/")[2] or 0)
-        lost += [one for number in range(1, count + 1) if (one := f"{name}#{number}/{count}") not in there]
-    return [f"{name} left no record" for name in sorted(set(lost))]
+        name = session_of(job)
+        if name != job:  # so all shards of it ran, or should have
+            wanted |= set(shard.job_ids(name, Shard.parse(job.removeprefix(f"{name}#")).count))
+    lost = wanted - there
+    return [f"{name} left no record" for name in sorted(lost)]

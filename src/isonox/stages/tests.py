@@ -18,7 +18,7 @@ from isonox.model.record import TestCounts
 from isonox.sessions import install, project
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import coverage_data, outcome, sources
+from isonox.stages import coverage_data, outcome, sources, splitting
 from isonox.stages.options import StageOptions, install_tools, with_inputs
 from isonox.stages.options import pythons as default_pythons
 
@@ -51,6 +51,9 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
     group: str | None = None,
     coverage: bool = True,
     workers: int | Literal["auto"] | None = None,
+    shards: int | Literal["auto"] | None = None,
+    split_by: str = "test",
+    random_order: bool = False,
     **options: Unpack[StageOptions],
 ) -> None:
     """Declare the session `tests`: pytest, once per Python, with the project installed.
@@ -74,14 +77,24 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
             project, or of all packages where the root is none).
         workers: Run the tests in so many processes at once, with pytest-xdist, which the group must hold; "auto" for
             as many as there are cores. It is the session's `weight`, too: in a run they are no more than its share.
+        shards: Split the tests into so many jobs, by the durations in `.test_durations`; "auto" for as many as pay,
+            which follows from the durations, `[tool.isonox] set-up-seconds` and `target-minutes`. `isonox split` shows
+            how even they are, and writes the file. Every test runs in exactly one shard, which is proved after the run.
+        split_by: What stays together in a shard: "test" (nothing), "class" (the tests of a class) or "module" (those of
+            a file), for fixtures of these scopes that are expensive.
+        random_order: Run the files, their classes, and the tests in them in a random order. The seed is in the record,
+            and `ISONOX_SEED` repeats it. Verdicts are not cached, unless `cache` says so.
         options: As for `isonox.session`.
 
     Raises:
-        ConfigurationError: `workers` and `weight` are both given, or there would be no worker.
+        ConfigurationError: `workers` and `weight` are both given, or one of them or `shards` makes no sense.
     """
     declared = _with_weight(name, workers, options)
     if per_package:
         declared = with_inputs(declared, *_configuration())
+    taking = splitting.Taking(split=shards is not None, by=split_by, random_order=random_order)
+    packages = project.packages(per_package, session=name) if per_package else ()
+    split = splitting.options(name, shards, taking, declared, packages)
     spread = ["--numprocesses=auto", *([f"--maxprocesses={workers}"] if isinstance(workers, int) else [])]
     tools = ["pytest", *(["coverage"] if coverage else []), *(["pytest-xdist"] if workers else [])]
 
@@ -89,8 +102,12 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         """Run the tests with pytest."""
         install_tools(session, name, *tools, group=group, fallbacks=("tests", "dev"), with_project=True)
         argv = [*(["-m", markers] if markers else []), *(spread if workers else [])]
-        done, counts = _run(session, argv, paths, coverage=coverage, workers=workers is not None)
+        own = splitting.Pytest(session, _folder(session), taking) if taking.is_needed else None
+        done, counts = _run(session, argv, paths, coverage=coverage, workers=workers is not None, own=own)
         problem = coverage_data.combine(session) if coverage else ""
+        if own and own.is_empty and done.code in (0, _NOTHING_COLLECTED):
+            _leave_nothing(session)
+            return
         _judge(session, done, counts, markers)
         outcome.judge(session, [problem])
         if coverage and not session.posargs:
@@ -101,7 +118,7 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         python=list(pythons) or default_pythons(),
         tags=["tests"],
         per_package=per_package,
-        **declared,
+        **split,
     )(run_tests)
 
 
@@ -125,12 +142,23 @@ def _with_weight(name: str, workers: int | Literal["auto"] | None, options: Stag
     return StageOptions(weight="all" if workers == "auto" else workers) | options
 
 
-def _run(
-    session: Session, options: Sequence[str], paths: Sequence[str], *, coverage: bool, workers: bool
+def _folder(session: Session) -> Path:
+    """Return where pytest runs."""
+    return session.root / session.package.path if session.package else session.root
+
+
+def _run(  # noqa: PLR0913 - how the tests run
+    session: Session,
+    options: Sequence[str],
+    paths: Sequence[str],
+    *,
+    coverage: bool,
+    workers: bool,
+    own: splitting.Pytest | None,
 ) -> tuple[Outcome, TestCounts]:
     """Run pytest in the package's folder; what the report says is in the record then."""
     package = session.package
-    folder = session.root / package.path if package else session.root
+    folder = _folder(session)
     shutil.rmtree(session.artifacts)
     argv: list[str] = ["pytest"]
     env: dict[str, str] = {}
@@ -146,9 +174,14 @@ def _run(
         if missing := [path for path in paths if not (folder / path).exists()]:
             session.error(f"there is no {missing[0]!r} in {folder}, which the noxfile names in `paths`")
         argv += paths
+    if own:
+        argv += own.arguments()
+        env = env | own.variables()
     with nullcontext() if folder == session.root else session.chdir(folder):
         done = outcome.run(session, *argv, *options, *session.posargs, env=env)
     _redact(report)
+    if own:
+        own.keep()
     return done, _read(session, report, folder)
 
 
@@ -162,8 +195,18 @@ def _judge(session: Session, done: Outcome, counts: TestCounts, markers: str | N
     if done.failed:
         bad = counts.failed + counts.errors
         session.error(f"{bad} of {counts.total} tests failed" if bad else f"pytest failed: {done}")
-    if counts.passed == 0:
+    if counts.passed == 0 and session.shard:
+        session.note("every test of this shard was skipped")  # whether that is so of all, the run's proof tells
+    elif counts.passed == 0:
         session.error(f"nothing was tested: every test was skipped ({counts.skipped})")
+
+
+def _leave_nothing(session: Session) -> None:
+    """End a shard that has no test, because the suite has fewer tests than shards: what it collected proves that."""
+    active_job().tests = None
+    for path in coverage_data.files(session.artifacts):
+        path.unlink()  # it was opened for nothing; the coverage stage expects none
+    session.note(f"no test is left for shard {session.shard}: the suite has fewer than shards")
 
 
 def _redact(report: Path) -> None:

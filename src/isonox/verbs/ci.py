@@ -86,7 +86,8 @@ def run(  # noqa: PLR0913 - the options of the verb
 
             executor = executor or _executor(checkout, directory, jobs, stack)
             ended = running.run(checkout, plan, directory, hits, executor, fail_fast=fail_fast, live=not json)
-    again = results.keep(ended.plan, ended.records, directory)
+    ended, broken = _whole(ended, directory)
+    again = results.keep(ended.plan, [record for record in ended.records if record.job not in broken], directory)
     for reason, names in _by_reason(again).items():
         sys.stderr.write(f"note: {names} will run again next time: {reason}\n")
     if ended.exit_code == ExitCode.OK and not again and not results.problems:
@@ -104,7 +105,7 @@ def _plan(checkout: Checkout, selection: Selection) -> Plan:
     plan = checkout.plan(selection)
     for note in plan.notes:
         sys.stderr.write(f"note: {note}\n")
-    if any(checkout.pipeline.by_id[job.session].facts.environment == "declared" for job in plan.jobs):
+    if any(checkout.pipeline.by_id[job.id].facts.environment == "declared" for job in plan.jobs):
         checkout.check_lock()
     return plan
 
@@ -142,6 +143,19 @@ def _by_reason(jobs: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def _whole(ended: RunEnded, directory: RunDirectory) -> tuple[RunEnded, frozenset[str]]:
+    """Return a run with what is to say of its sessions that were split, and the jobs of those that lost a test."""
+    if not any(job.shard for job in ended.plan.jobs):
+        return ended, frozenset()
+    import msgspec  # noqa: PLC0415 - only with shards
+
+    from isonox.verbs import splits  # noqa: PLC0415 - as above
+
+    found = splits.judged(ended.plan, ended.records, directory)
+    problems = (*ended.problems, *found.problems)
+    return msgspec.structs.replace(ended, problems=problems, splits=found.wholes), found.broken
+
+
 def _nothing_to_run(plan: Plan, hits: Mapping[str, Record], directory: RunDirectory, seconds: float) -> RunEnded:
     """Return the end of a run that never began: everything is known."""
     from isonox.model.events import RunEnded  # noqa: PLC0415 - only the names of types are needed above
@@ -156,7 +170,7 @@ def _report(ended: RunEnded, *, json: bool) -> None:
         from isonox.report.document import run_document  # noqa: PLC0415 - as below
 
         terminal.write_data(run_document(ended).decode())
-    elif all(record.from_run for record in ended.records):
+    elif all(record.from_run for record in ended.records) and not ended.problems:
         from isonox.report import unchanged  # noqa: PLC0415 - as below
 
         terminal.write_data(unchanged.summary(ended))

@@ -113,7 +113,8 @@ def estimate(
 def _predicted(checkout: Checkout, runners: int) -> EstimateDocument:
     plan = checkout.plan(Selection())
     set_up, origin = set_up_of(checkout)
-    planned = build.is_dynamic(plan, always=checkout.config.plans_at_run_time)
+    auto = any(session.facts.auto_shards for session in checkout.pipeline.sessions)
+    planned = build.is_dynamic(plan, always=checkout.config.plans_at_run_time or auto)
     ways = {"as packed": jobs.group(plan, target_of(checkout)), "a job each": jobs.group(plan)}
     return EstimateDocument(
         runners=runners,

@@ -19,7 +19,7 @@ from isonox.report.document import run_document
 from isonox.sessions.messages import RUN_VARIABLE
 from isonox.sessions.run_directory import RunDirectory
 from isonox.system import clock, files, git, github, terminal
-from isonox.verbs import remote
+from isonox.verbs import remote, splits
 from isonox.verbs.checkout import Checkout
 from isonox.verbs.declaration import Help, Json
 
@@ -55,13 +55,15 @@ def gate(
     known = remote.fingerprints(checkout, plan)
     carrying = {job: name for job, name in carriers(remote.whole(checkout, plan)).items() if job in plan.by_id}
     judgement = judge(plan, records, ended_as, carrying, known=known, run=directory.id, now=now)
+    split = splits.judged(plan, judgement.records, directory)
     ended = RunEnded(
         plan=plan,
         records=judgement.records,
         seconds=estimate.wall(judgement.records),
         interrupted=False,
         directory=directory.path,
-        problems=(*unread, *judgement.problems),
+        problems=(*unread, *judgement.problems, *split.problems),
+        splits=split.wholes,
     )
     if json:
         terminal.write_data(run_document(ended).decode())
@@ -69,7 +71,8 @@ def gate(
         with terminal.reader_may_leave():
             summary.write(ended, terminal.stdout())
     _tell_github(ended, checkout.root)
-    for warning in remote.leave(checkout, plan, judgement.records, directory):
+    believed = [record for record in judgement.records if record.job not in split.broken]
+    for warning in remote.leave(checkout, plan, believed, directory):
         sys.stderr.write(f"warning: {warning}\n")
     for problem in ended.problems:
         sys.stderr.write(f"error: {problem}\n")

@@ -168,7 +168,7 @@ class Results:
                 refused[job.id] = reason
                 continue
             now = after[job.id]
-            facts = self.checkout.pipeline.by_id[job.session].facts
+            facts = self.checkout.pipeline.by_id[job.id].facts
             stored = clock.posix()
             yield Entry(
                 record=record,
@@ -187,7 +187,7 @@ class Results:
             return self.checkout.tree.files
         found: set[str] = set()
         for job in plan.jobs:
-            declared = inputs.of(self.checkout.pipeline.by_id[job.session], self.checkout.workspace)
+            declared = inputs.of(self.checkout.pipeline.by_id[job.id], self.checkout.workspace)
             if declared.everything or declared.names:
                 return self.checkout.tree.files
             found.update(inputs.counted(declared, self.checkout.workspace, self.checkout.tree.files))
@@ -201,7 +201,7 @@ class Results:
             return f"its inputs changed while it ran: {', '.join(parts)}"
         if touched:
             workspace = self.checkout.workspace
-            declared = inputs.of(self.checkout.pipeline.by_id[job.session], workspace)
+            declared = inputs.of(self.checkout.pipeline.by_id[job.id], workspace)
             if counted := inputs.counted(declared, workspace, touched):
                 return f"{counted[0]} was written while it ran"
         return ""
@@ -240,7 +240,7 @@ def _again(root: Path, plan: Plan) -> dict[str, Fingerprint]:
     """Return the fingerprints of a plan's jobs as they are now."""
     again = Checkout(root)
     try:
-        there = tuple(job for job in plan.jobs if job.session in again.pipeline.by_id)
+        there = tuple(job for job in plan.jobs if job.id in again.pipeline.by_id)
     except IsonoxError:  # the noxfile is being edited
         return {}
     return again.fingerprints(msgspec.structs.replace(plan, jobs=there))

@@ -129,11 +129,15 @@ def _codecov(value: Any) -> Iterator[str]:
         yield f': expected true, false or "required", got {_kind(value)}'
 
 
-def _minutes(value: Any) -> Iterator[str]:
+def _minutes(value: Any, unit: str = "minutes") -> Iterator[str]:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        yield f": expected a number of minutes, got {_kind(value)}"
+        yield f": expected a number of {unit}, got {_kind(value)}"
     elif not 0 < value < math.inf:  # TOML has inf and nan
         yield f": {value} must be more than 0 and finite"
+
+
+def _seconds(value: Any) -> Iterator[str]:
+    yield from _minutes(value, "seconds")
 
 
 def _licenses(value: Any) -> Iterator[str]:
@@ -169,6 +173,7 @@ _CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
     "codeql": _boolean,
     "timeout-minutes": _minutes,
     "target-minutes": _minutes,
+    "set-up-seconds": _seconds,
     "remote-cache": _boolean,
     "affected": _boolean,
 }

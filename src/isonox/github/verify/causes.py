@@ -199,7 +199,7 @@ class _Search:
     def _not_run(self) -> str:
         ran = {left.session for one in self.outcomes.values() for each in one.instances for left in each.ran}
         jobs = self.facts.plan.jobs if self.facts else ()
-        return ", ".join(job.id for job in jobs if job.session not in ran)
+        return ", ".join(job.id for job in jobs if job.id not in ran)
 
     def _not_handed_on(self) -> Iterator[Finding]:
         """Yield that a job which knows results of others uploads none of their records."""

@@ -117,7 +117,7 @@ class Facts:
     @cached_property
     def requires(self) -> dict[str, tuple[str, ...]]:
         """What nox runs before each session where it is not told `--no-dependencies`."""
-        return {job.session: job.requires for job in self._whole.jobs}
+        return {job.id: job.requires for job in self._whole.jobs}
 
     def matrices(self, *, based: bool, restored: bool) -> dict[str, str]:
         """Return the outputs of `isonox plan --github`.

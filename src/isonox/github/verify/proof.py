@@ -335,12 +335,12 @@ class _Prover:
         all_uploads = (upload for outcome in outcomes.values() for upload in outcome.uploads)
         kept = {left.session for name in by_name(all_uploads).values() for left in name.records if left.kind in BENIGN}
         for job in facts.plan.jobs:
-            kinds = ran.get(job.session, [])
+            kinds = ran.get(job.id, [])
             if not kinds:
                 yield Wrong(facts.carriers[job.id], f"no job ran {job.id!r}")
             elif bad := [kind for kind in kinds if kind not in BENIGN]:
                 yield Wrong(facts.carriers[job.id], f"{job.id!r} {bad[0].value}")
-            elif job.session not in kept:
+            elif job.id not in kept:
                 yield Wrong(facts.carriers[job.id], f"the record of {job.id!r} was not kept")
 
     def _keep(self, label: str, faults: tuple[Fault, ...], outcomes: Outcomes, wrong: list[Wrong]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from isonox.errors import ConfigurationError
 from isonox.github.verify import expressions, globs, scenarios, shell
 from isonox.github.verify.faults import RED, Kind, Left
+from isonox.sessions.messages import SHARD_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -114,6 +115,7 @@ class Shift:
         self.free = free
         self.visible = visible
         self.session_faults: dict[str, Kind] = {}
+        self._shard = ""
         self.failing: set[int] = set()
         self.downloaded: list[Left] = []
         self.ran: list[Left] = []
@@ -288,6 +290,7 @@ class Shift:
             return True
         known = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": str(contexts["github"]["event_name"])}
         try:
+            self._shard = contexts["env"].get(SHARD_VARIABLE, "")
             status, passed_over = shell.run(text, {**known, **contexts["env"]}, self._command, pipefail=kind == "bash")
         except shell.NotModelled as reason:
             status, passed_over = 0, (str(reason),)
@@ -323,7 +326,7 @@ class Shift:
     def _nox(self, sessions: list[str], *, alone: bool) -> list[bool]:
         """Run sessions, and what they require unless they run alone; return for each whether it is red."""
         facts = self.crew.facts
-        pending, names = list(reversed(sessions)), dict[str, None]()
+        pending, names = [self._job_of(one) for one in reversed(sessions)], dict[str, None]()
         while pending:
             name = pending.pop()
             if name not in names:
@@ -332,6 +335,11 @@ class Shift:
         found = [Left(name, self.session_faults.get(name, Kind.PASSES)) for name in names]
         self.ran.extend(found)
         return [left.kind in RED for left in found]
+
+    def _job_of(self, session: str) -> str:
+        """Return the job that nox runs for a session: where it is split, the shard that the environment names."""
+        shard = f"{session}#{self._shard}"
+        return shard if self.crew.facts and shard in self.crew.facts.requires else session
 
 
 def _status(*, well: bool) -> dict[str, Callable[..., Value]]:

@@ -1,0 +1,186 @@
+"""Let pytest run one shard's tests, or all of them in a random order, and keep what shows which tests ran."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+
+from isonox.errors import ConfigurationError
+from isonox.model import record, split
+from isonox.model.shard import MOST
+from isonox.planning import shards
+from isonox.sessions import project
+from isonox.stages import plugin
+from isonox.stages.options import check, with_inputs
+from isonox.system import files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from isonox.model.workspace import Package
+    from isonox.sessions.session import Session
+    from isonox.stages.options import StageOptions
+
+_PLUGIN = "isonox_pytest"
+_SEEDS = 1_000_000
+
+
+class Taking(NamedTuple):
+    """How a stage's tests are split and ordered.
+
+    Attributes:
+        split: Whether the stage has shards, even if it is only one.
+        by: What stays together: "test", "class" or "module".
+        random_order: Whether the tests run in a random order.
+    """
+
+    split: bool = False
+    by: str = shards.TEST
+    random_order: bool = False
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether pytest is to take part at all."""
+        return self.split or self.random_order
+
+
+def options(
+    name: str, count: int | Literal["auto"] | None, taking: Taking, given: StageOptions, folders: Sequence[Package]
+) -> dict[str, Any]:
+    """Return the options of a session whose tests are split or shuffled.
+
+    Args:
+        name: The stage's name.
+        count: What the noxfile says of shards.
+        taking: The rest of it.
+        given: The options that the noxfile gives.
+        folders: The packages that there is a session for; none for one session in the root.
+
+    Raises:
+        ConfigurationError: They make no sense, or `.test_durations` can't be read.
+    """
+    check(f"{name}: split_by", taking.by, shards.WAYS)
+    if count is not None and given.get("inputs") is not None:
+        given = with_inputs(given, shards.FILE)
+    found: dict[str, Any] = {**given}
+    if taking.random_order:
+        found.setdefault("cache", False)  # each run tries another order
+    if count is None:
+        return found
+    if count == "auto":
+        numbers = {package.name: _number(project.root() / package.path) for package in folders}
+        return found | {"shards": numbers or _number(project.root()), "auto_shards": True}
+    return found | {"shards": count}
+
+
+def _number(folder: Path) -> int:
+    config = project.config(project.root())
+    target = None if config.target_minutes is None else config.target_minutes * 60
+    return shards.number(durations(folder), set_up=config.set_up_seconds, target=target, most=MOST)
+
+
+def durations(folder: Path) -> dict[str, float]:
+    """Return the recorded durations of the tests of a folder; none where there is no file.
+
+    Raises:
+        ConfigurationError: The file can't be read as such.
+    """
+    path = folder / shards.FILE
+    try:
+        return shards.parsed(path.read_bytes()) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        hint = "write it anew: isonox split --store; or remove it, and tests count alike"
+        raise ConfigurationError(f"{path}: {error}", hint=hint) from error
+
+
+class Pytest:
+    """One run of pytest that takes a shard's tests.
+
+    Args:
+        session: The running session; its artifacts get what shows which tests ran.
+        folder: Where pytest runs.
+        taking: How.
+
+    Attributes:
+        seed: Of the random order; None where the order is pytest's own.
+        is_empty: Once it ran: whether the suite has fewer tests than shards, so that none of them is this one's.
+
+    Raises:
+        ConfigurationError: `.test_durations` can't be read.
+    """
+
+    def __init__(self, session: Session, folder: Path, taking: Taking) -> None:
+        self._session = session
+        self._folder = folder
+        self._taking = taking
+        self._known = durations(folder) if taking.split else {}
+        given = session.seed
+        self.seed = (secrets.randbelow(_SEEDS) if given is None else given) if taking.random_order else None
+        self.is_empty = False
+
+    def arguments(self) -> list[str]:
+        """Return pytest's arguments."""
+        return ["-p", _PLUGIN]
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables of pytest's process."""
+        shard, path = self._session.shard, self._folder / shards.FILE
+        setting = {
+            "shards": shards.__file__,
+            "folder": str(self._session.artifacts),
+            "durations": str(path) if path.exists() else "",
+            "count": shard.count if shard else 1,
+            "place": shard.index - 1 if shard else 0,
+            "by": self._taking.by,
+            "seed": self.seed,
+        }
+        around = filter(None, (str(Path(plugin.__file__).parent), os.environ.get("PYTHONPATH")))
+        return {"PYTHONPATH": os.pathsep.join(around), "ISONOX_PYTEST": json.dumps(setting)}
+
+    def keep(self) -> None:
+        """Keep what pytest collected and ran; nothing where it ended before it had collected anything."""
+        session, shard = self._session, self._session.shard
+        found = self._left("collected")
+        executed = self._left("executed") or {}
+        if found is None:
+            return
+        tests = found["tests"]
+        places = [place for place, test in enumerate(tests) if test in executed]
+        self.is_empty = shard is not None and bool(tests) and not found["selected"]
+        evidence = split.Evidence(
+            job=session.job,
+            shard=str(shard or ""),
+            folder=os.path.relpath(self._folder, session.root).replace(os.sep, "/"),
+            by=self._taking.by,
+            durations=found["durations"],
+            collected=tuple(test.encode("utf-8", "backslashreplace").decode() for test in tests),
+            executed=tuple(places),
+            seconds=tuple(executed[tests[place]] for place in places),
+        )
+        content = msgspec.json.encode(evidence)
+        files.write_atomic(session.artifacts / split.FILE, content)
+        digest = hashlib.sha256(content).hexdigest() if shard else ""
+        session.report_split(
+            record.Split(collected=len(tests), selected=found["selected"], evidence=digest, seed=self.seed)
+        )
+        if self.seed is not None:
+            session.note(f"random order: ISONOX_SEED={self.seed} repeats it")
+        if shard and self._known and not any(test in self._known for test in tests):
+            session.note(
+                f"{shards.FILE} names none of these tests, as if it were another project's: they count alike; "
+                "write it anew: isonox split --store"
+            )
+
+    def _left(self, what: str) -> Any:
+        path = self._session.artifacts / f"{what}.json"
+        if not path.exists():
+            return None
+        found = json.loads(path.read_bytes())
+        path.unlink()
+        return found
