@@ -324,7 +324,7 @@ def _packs(carrier: str, bins: Sequence[Sequence[PlannedJob]]) -> tuple[Pack, ..
         Pack(
             name=_name(shared[0].id) if len(shared) == 1 else f"{carrier} ({number + 1} of {len(bins)})",
             sessions=tuple(job.session for job in shared),
-            shard=shared[0].shard,
+            shard=next((job.shard for job in shared), ""),
             pythons=tuple(dict.fromkeys(python for job in shared if (python := _installable(job)))),
             artifact=f"records.{carrier}.{number}",
             seconds=sum(job.estimate_seconds for job in shared),
