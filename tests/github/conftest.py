@@ -45,7 +45,7 @@ def setting_of(plan: Plan, facts: Mapping[str, Facts] | None = None, **changes: 
     """A usual repository; `facts` are by stage."""
     given = facts or {}
     usual = {"pins": pins.shipped(), "uv": "0.13.9", "pythons": ("3.11", "3.12", "3.13")}
-    return Setting(facts={one.session: given.get(one.stage, Facts()) for one in plan.jobs}, **{**usual, **changes})
+    return Setting(facts={one.id: given.get(one.stage, Facts()) for one in plan.jobs}, **{**usual, **changes})
 
 
 #: What a shell, YAML or GitHub could take for something else than text.
