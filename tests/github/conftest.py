@@ -32,8 +32,15 @@ class Lint(Protocol):
 
 def job(name: str, *requires: str, **facts: Any) -> PlannedJob:
     """A planned job of 30 seconds; its stage is what stands before the first dash."""
-    usual = {"stage": name.partition("-")[0], "estimate_seconds": 30, "estimate_from": "prior"}
-    return PlannedJob(id=name, session=name, requires=requires, **{**usual, **facts})
+    usual = {"session": name, "stage": name.partition("-")[0], "estimate_seconds": 30, "estimate_from": "prior"}
+    return PlannedJob(id=name, requires=requires, **{**usual, **facts})
+
+
+def shards_of(session: str, count: int, *requires: str, **facts: Any) -> list[PlannedJob]:
+    """The planned jobs of a session that is split."""
+    names = [(f"{session}#{number}/{count}", f"{number}/{count}") for number in range(1, count + 1)]
+    usual = {"session": session, "stage": re.split(r"[-(]", session)[0]}
+    return [job(name, *requires, **{**usual, "shard": shard, **facts}) for name, shard in names]
 
 
 def plan_of(*jobs: PlannedJob) -> Plan:
