@@ -129,9 +129,10 @@ def number(durations: Mapping[str, float], *, set_up: float, target: float | Non
         target: Seconds that a shard may take, its set-up included.
         most: How many shards there may be.
     """
-    total = sum(durations.values())
-    least = max(set_up, *durations.values(), 0.001) if durations else 1.0
-    pays = max(1, min(most, int(total / least)))
+    total, longest = sum(durations.values()), max(durations.values(), default=0.0)
+    if not total:
+        return 1
+    pays = max(1, min(most, math.ceil(total / longest), int(total / set_up)))
     if target is None:
         return pays
     return pays if target <= set_up else min(pays, max(1, math.ceil(total / (target - set_up))))

@@ -93,7 +93,9 @@ def durations(folder: Path) -> dict[str, float]:
     """
     path = folder / shards.FILE
     try:
-        return shards.parsed(path.read_bytes()) if path.exists() else {}
+        return shards.parsed(path.read_bytes())  # it is asked for by opening it: so a noxfile is read again if it comes
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError) as error:
         hint = "write it anew: isonox split --store; or remove it, and tests count alike"
         raise ConfigurationError(f"{path}: {error}", hint=hint) from error
