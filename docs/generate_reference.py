@@ -21,7 +21,7 @@ from docs import docstrings, markdown, structs
 from isonox import errors, stages
 from isonox.errors import ExitCode, IsonoxError
 from isonox.history import comparison
-from isonox.model import config, pipeline, plan, record, verdict, workspace
+from isonox.model import config, pipeline, plan, record, split, verdict, workspace
 from isonox.report import document
 from isonox.sessions import environment
 from isonox.verbs import affected, estimate
@@ -187,6 +187,8 @@ record of another version.
         ("Affected packages", "`isonox affected --json`", affected.AffectedDocument),
         ("Estimate", "`isonox estimate --json`", estimate.EstimateDocument),
         ("Estimate of a run", "`isonox estimate --run RUN --json`", estimate.ValidationDocument),
+        ("Tests of a job", "`.isonox/runs/<id>/artifacts/<job>/split.json`", split.Evidence),
+        ("Balance of shards", "`isonox split --json`", split.SplitDocument),
         ("Pipeline", "`isonox plan --all --json`", pipeline.Pipeline),
         ("Workspace", "`isonox plan --packages --json`", workspace.Workspace),
     ]

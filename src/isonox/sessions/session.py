@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import nox
 
 from isonox.model.record import Finding
+from isonox.model.shard import Shard
 from isonox.sessions import install
 from isonox.sessions.commands import active_job
 from isonox.sessions.virtualenvs import Environment
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from isonox.model.config import Config
     from isonox.model.record import Split, TestCounts
-    from isonox.model.shard import Shard
     from isonox.model.workspace import Package
     from isonox.sessions.run_directory import RunDirectory
 
@@ -44,9 +44,9 @@ class Session(nox.Session):
         return self._package
 
     @property
-    def shard(self) -> Shard | None:
-        """Which part of the session this job is: `index` (from 1) of `count`; None for all of it."""
-        return active_job().shard
+    def shard(self) -> Shard:
+        """Which part of the session this job is: `index`, from 1, of `count`; 1 of 1 for all of it."""
+        return active_job().shard or Shard(1, 1)
 
     @property
     def seed(self) -> int | None:

@@ -66,7 +66,7 @@ def options(
         ConfigurationError: They make no sense, or `.test_durations` can't be read.
     """
     check(f"{name}: split_by", taking.by, shards.WAYS)
-    if count is not None and given.get("inputs") is not None:
+    if count is not None and given.get("inputs") is not None and not folders:  # a package's file is its own anyway
         given = with_inputs(given, shards.FILE)
     found: dict[str, Any] = {**given}
     if taking.random_order:
@@ -137,8 +137,8 @@ class Pytest:
             "shards": shards.__file__,
             "folder": str(self._session.artifacts),
             "durations": str(path) if path.exists() else "",
-            "count": shard.count if shard else 1,
-            "place": shard.index - 1 if shard else 0,
+            "count": shard.count,
+            "place": shard.index - 1,
             "by": self._taking.by,
             "seed": self.seed,
         }
@@ -147,17 +147,18 @@ class Pytest:
 
     def keep(self) -> None:
         """Keep what pytest collected and ran; nothing where it ended before it had collected anything."""
-        session, shard = self._session, self._session.shard
+        session = self._session
+        shard = str(session.shard) if session.shard.count > 1 else ""
         found = self._left("collected")
         executed = self._left("executed") or {}
         if found is None:
             return
         tests = found["tests"]
         places = [place for place, test in enumerate(tests) if test in executed]
-        self.is_empty = shard is not None and bool(tests) and not found["selected"]
+        self.is_empty = bool(shard and tests) and not found["selected"]
         evidence = split.Evidence(
             job=session.job,
-            shard=str(shard or ""),
+            shard=shard,
             folder=os.path.relpath(self._folder, session.root).replace(os.sep, "/"),
             by=self._taking.by,
             durations=found["durations"],

@@ -195,7 +195,7 @@ def _judge(session: Session, done: Outcome, counts: TestCounts, markers: str | N
     if done.failed:
         bad = counts.failed + counts.errors
         session.error(f"{bad} of {counts.total} tests failed" if bad else f"pytest failed: {done}")
-    if counts.passed == 0 and session.shard:
+    if counts.passed == 0 and session.shard.count > 1:
         session.note("every test of this shard was skipped")  # whether that is so of all, the run's proof tells
     elif counts.passed == 0:
         session.error(f"nothing was tested: every test was skipped ({counts.skipped})")
