@@ -19,6 +19,7 @@ from isonox.model.record import (
     Notification,
     Platform,
     Record,
+    Split,
     TestCounts,
 )
 from isonox.model.verdict import Verdict
@@ -58,6 +59,7 @@ FULL = Record(
     environment=Environment(policy="declared"),
     commands=(Command(argv=("pytest",), exit_code=0),),
     tests=TestCounts(),
+    split=Split(collected=3, selected=1),
     findings=(Finding(tool="mypy", message="no"),),
     notified=(Notification(session="docs"),),
 )
@@ -114,7 +116,7 @@ FIELDS = dict(changed(FULL))
 
 def test_every_field_can_be_told_apart() -> None:
     """Guards the test below: its examples reach all structs that a record is made of."""
-    inner = (Command, Interpreter, Platform, Environment, TestCounts, Finding, Notification)
+    inner = (Command, Interpreter, Platform, Environment, TestCounts, Split, Finding, Notification)
 
     assert len(FIELDS) == len(Record.__struct_fields__) + sum(len(one.__struct_fields__) - 1 for one in inner)
     assert all(other != FULL for other in FIELDS.values())

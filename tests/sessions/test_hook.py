@@ -256,7 +256,8 @@ def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> N
     ("arguments", "message"),
     [
         ("services=['postgres']", "services are not available"),
-        ("shards=3", "splitting is not available"),
+        ("shards=0", "shards=0 must be a number from 1 to 64"),
+        ("shards={'api': '2'}", "shards='2' must be a number from 1 to 64"),
         ("timeout_minutes=0", "must be more than 0"),
         ("env={'PORT': 5432}", "env: PORT=5432 must be a string"),
         ("artifacts='*.txt'", "artifacts='*.txt' must be a list"),

@@ -36,6 +36,8 @@ ALLOWED: dict[str, str] = {
     "environment.cores": "the machine, and what else ran on it",
     "places": "where things are on the machine",
     "reason": "words about the verdict, which is compared",
+    "split.evidence": "holds how long tests took; how many there are is compared",
+    "split.seed": "of a random order, which is another one each time",
     "coverage_percent": "moves with timing and platform; the verdict on it is compared",
     "findings": "words of tools; the verdict is compared",
     "notes": "words for people",
