@@ -1,16 +1,18 @@
 """How even shards are on a real suite, beside pytest-split's algorithms on the same durations.
 
-    python -m benchmarks.split RUN SECOND
+    python -m benchmarks.split RUN LATER [LATER ...]
 
-Two runs of one suite are needed, each a folder `.isonox/runs/<id>` whose session ran its tests with `shards=1`. Tests
-are split by what the first one recorded; how long the shards would have taken is read from the second one, in which the
-noise of the machine hits all shards alike. It needs pytest-split beside isonox.
+Runs of one suite are needed, each a folder `.isonox/runs/<id>`. Tests are split by what the first one recorded. How
+long the shards would have taken is read from the later ones: the median of each test's times, so that the noise of the
+machine counts less. With the first run as the later one, what is left is the error of the split itself. It needs
+pytest-split beside isonox.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,10 +40,10 @@ class _Item(NamedTuple):
     nodeid: str
 
 
-def recorded(run: Path) -> Evidence:
-    """Return what a run's only session left."""
-    (path,) = run.glob(f"artifacts/*/{FILE}")
-    return msgspec.json.decode(path.read_bytes(), type=Evidence)
+def recorded(run: Path) -> dict[str, float]:
+    """Return the seconds of each test of a run, whole or in shards."""
+    left = [msgspec.json.decode(path.read_bytes(), type=Evidence) for path in run.glob(f"artifacts/*/{FILE}")]
+    return {test: seconds for one in left for test, seconds in one.ran.items()}
 
 
 def ways() -> dict[str, Split]:
@@ -65,20 +67,19 @@ def _of_pytest_split(algorithm: Any) -> Split:
     return split
 
 
-def figures(first: Evidence, second: Evidence, left_out: str) -> str:
+def figures(first: Mapping[str, float], later: Sequence[Mapping[str, float]]) -> str:
     """Return a table: for each way and number of shards, the longest shard divided by the mean."""
-    tests = [test for test in first.ran if test in second.ran and not (left_out and left_out in test)]
-    every = {test: first.ran[test] for test in tests}
+    tests = sorted(test for test in first if all(test in one for one in later))
+    every = {test: first[test] for test in tests}
     known = {test: seconds for place, (test, seconds) in enumerate(every.items()) if place % _NEW}
+    real = {test: statistics.median(one[test] for one in later) for test in tests}
     rows = []
     for name, split in ways().items():
         for durations, what in ((every, ""), (known, f", one test in {_NEW} new")):
             found = [split(tests, durations, count) for count in COUNTS]
-            rows.append([f"{name}{what}", *(_ratio(one, second.ran) for one in found)])
-    total = sum(second.ran[test] for test in tests)
-    heads = [f"{len(tests)} tests, {total:.1f} s", *(f"{count} shards" for count in COUNTS)]
-    predicted = ["isonox, by test, as predicted", *(_ratio(shards.assigned(tests, every, n), every) for n in COUNTS)]
-    return table(heads, [predicted, *rows])
+            rows.append([f"{name}{what}", *(_ratio(one, real) for one in found)])
+    heads = [f"{len(tests)} tests, {sum(real.values()):.1f} s", *(f"{count} shards" for count in COUNTS)]
+    return table(heads, rows)
 
 
 def _ratio(found: Sequence[Sequence[str]], seconds: Mapping[str, float]) -> str:
@@ -89,10 +90,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="How even shards are, beside pytest-split's algorithms.")
     parser.add_argument("first", type=Path, help="the run whose durations decide")
-    parser.add_argument("second", type=Path, help="the run that tells how long the shards take")
-    parser.add_argument("--leave-out", default="", help="a text in the ids of tests that are left out")
+    parser.add_argument("later", type=Path, nargs="+", help="the runs that tell how long the shards take")
     given = parser.parse_args()
-    sys.stdout.write(figures(recorded(given.first), recorded(given.second), given.leave_out))
+    sys.stdout.write(figures(recorded(given.first), [recorded(run) for run in given.later]))
 
 
 if __name__ == "__main__":

@@ -201,6 +201,21 @@ def test_storefront(repository: Path, tmp_path: Path) -> None:
     assert "same: 7 jobs" in differences(storefront, act)
 
 
+def test_sharded_storefront(repository: Path, tmp_path: Path) -> None:
+    """Each shard is a job there and here; the gate holds what they ran together, and coverage has the data of all."""
+    storefront = repository / "examples/storefront"
+    noxfile = storefront / "noxfile.py"
+    noxfile.write_text(noxfile.read_text().replace("tests(per_package=True", "tests(per_package=True, shards=2"))
+    narrow(storefront, "tests-3.13", "coverage")
+
+    act = run(repository, STOREFRONT, tmp_path)
+
+    assert act.exit_code == 0, act.output[-5000:]
+    assert {"tests-3.13(storefront-money)#1/2", "tests-3.13(storefront-money)#2/2", "coverage"} < act.results.keys()
+    assert 4 == len(re.findall(r"split\S*: tests-3\.13\(\S+\): \d+ tests, each in one of 2 shards", act.output))
+    assert "same: 9 jobs" in differences(storefront, act)
+
+
 def test_known_results(repository: Path, tmp_path: Path) -> None:
     """What passed for a push to the default branch starts no runner for a pull request, which changes nothing of it."""
     storefront = repository / "examples/storefront"
