@@ -127,9 +127,8 @@ class _Server:
         if reason := _hindrance(Path(global_config.noxfile).name):
             self._send(Refused(reason=reason))
             return 0
-        self._runners = {
-            recording.session_id(runner): runner for runner in manifest
-        }  # not freed, and so copied, in a fork
+        # Not freed, and so copied, in a fork.
+        self._runners = {recording.session_id(runner): runner for runner in manifest}
         _find_out(self._runners.values())
         start = self._forks()
         if start is None:

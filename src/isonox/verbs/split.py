@@ -28,6 +28,7 @@ from isonox.verbs.declaration import Help, Json, Only
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from isonox.model.pipeline import Session
     from isonox.model.record import Record
     from isonox.model.split import Evidence
 
@@ -58,23 +59,19 @@ def split(
     if shards is not None and not 1 <= shards <= MOST:
         raise UsageError(f"--shards {shards}: a number from 1 to {MOST} is needed")
     checkout = Checkout.here()
-    chosen = select(checkout.pipeline, Selection(names=tuple(only))) if only else checkout.pipeline.by_id
-    counts = {}
-    for name in chosen:
-        session = checkout.pipeline.by_id[name]
-        counts[session_of(name) if session.shard else name] = session.facts.shards_of(session.package)
-    split_ones = [
-        session_of(one.id) if one.shard else one.id
-        for one in checkout.pipeline.sessions
-        if one.shard or one.facts.auto_shards
-    ]
+    pipeline = checkout.pipeline
+    chosen = (
+        map(pipeline.by_id.__getitem__, select(pipeline, Selection(names=tuple(only)))) if only else pipeline.sessions
+    )
+    counts = {_session(one): one.facts.shards_of(one.package) for one in chosen}
+    split_ones = {_session(one) for one in pipeline.sessions if one.shard or one.facts.auto_shards}
     recorded = _recorded(_runs(checkout.root, run), counts, split_ones)
     if not recorded:
         raise NothingSelectedError(
             "no run has recorded what the shards of these sessions did",
             hint="declare stages.tests(shards=...) and run it: isonox ci",
         )
-    stored = _store(checkout.root, recorded.values(), whole=set(split_ones) <= set(recorded)) if store else []
+    stored = _store(checkout.root, recorded.values(), whole=split_ones <= recorded.keys()) if store else []
     found = [_balance(checkout.root, name, shards or counts[name], one) for name, one in recorded.items()]
     document = SplitDocument(sessions=tuple(found), stored=tuple(stored))
     if json:
@@ -84,6 +81,11 @@ def split(
     for path in stored:
         sys.stderr.write(f"wrote {path}\n")
     return ExitCode.OK
+
+
+def _session(one: Session) -> str:
+    """Return the id that nox knows, of a session or of one of its shards."""
+    return session_of(one.id) if one.shard else one.id
 
 
 def _runs(root: Path, given: str | None) -> list[RunDirectory]:
