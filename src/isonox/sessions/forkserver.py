@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import traceback
 from pathlib import Path
@@ -231,6 +232,8 @@ def _find_out(runners: Iterable[SessionRunner]) -> None:
     platform.uname()
     platform.python_implementation()
     nox.virtualenv.find_uv()
+    with contextlib.suppress(OSError):  # no temporary folder can be written
+        tempfile.gettempdir()
     config = project.config(project.root())
     environment.declared(os.environ, PLAIN, cores=1, extra=config.pass_env)
     for runner in {runner.name: runner for runner in runners if runner.envdir}.values():  # one of each stage
