@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import isonox
 from docs import docstrings, markdown, structs
-from isonox import errors, stages
+from isonox import errors, services, stages
 from isonox.errors import ExitCode, IsonoxError
 from isonox.history import comparison
 from isonox.model import config, pipeline, plan, record, split, verdict, workspace
@@ -88,6 +88,7 @@ def pages() -> dict[str, str]:
         "documents.md": _documents(),
         "environment.md": _environment(),
         "exit-codes.md": _exit_codes(),
+        "services.md": _services(),
         "session.md": _session(),
         "stages.md": _stages(),
     }
@@ -220,6 +221,7 @@ that nox was started in.
 - What `[tool.isonox] pass-env` and the session's `secrets` name, if it is set.
 - {", ".join(f"`{name}={value}`" for name, value in environment.FIXED.items())}.
 - How many cores it has: see below.
+- The URLs of its [services](services.md).
 - What the session's `env` says, which comes last and wins.
 """
     groups = _allowed_groups()
@@ -269,6 +271,15 @@ a session, an error fails that session, and is the reason in its record.
 
 {markdown.table(("error", "code", "meaning"), tree)}
 """
+
+
+def _services() -> str:
+    intro = """# Services
+
+What a noxfile gives to `services=` of a session or stage. [How to use them](../how-to/services.md).
+"""
+    parts = [f"## {name}\n\n{_function(f'services.{name}', getattr(services, name))}" for name in services.__all__]
+    return markdown.joined(intro, *parts)
 
 
 def _session() -> str:

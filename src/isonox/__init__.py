@@ -6,15 +6,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isonox import stages
+    from isonox import services, stages
     from isonox.sessions.declare import session
     from isonox.sessions.session import Session
 
-__all__ = ["Session", "session", "stages"]
+__all__ = ["Session", "services", "session", "stages"]
 
 #: Where each public name lives; loaded on first use, so that the command line starts without nox.
 _HOMES = {
     "Session": "isonox.sessions.session",
+    "services": "isonox.services",
     "session": "isonox.sessions.declare",
     "stages": "isonox.stages",
 }
@@ -24,4 +25,4 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'isonox' has no attribute {name!r}")
     module = importlib.import_module(_HOMES[name])
-    return module if name == "stages" else getattr(module, name)
+    return module if name in ("services", "stages") else getattr(module, name)

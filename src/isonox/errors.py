@@ -110,6 +110,12 @@ class DriftError(IsonoxError):
     exit_code = ExitCode.DRIFT
 
 
+class ServiceError(IsonoxError):
+    """A service can't be started, did not become healthy, or has another major version than the declared one."""
+
+    exit_code = ExitCode.SERVICE_UNHEALTHY
+
+
 class NothingSelectedError(IsonoxError):
     """The selection matches no job."""
 

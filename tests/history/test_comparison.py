@@ -22,6 +22,7 @@ from isonox.model.record import (
     Split,
     TestCounts,
 )
+from isonox.model.service import ServiceUse
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ FULL = Record(
     split=Split(collected=3, selected=1),
     findings=(Finding(tool="mypy", message="no"),),
     notified=(Notification(session="docs"),),
+    services=(ServiceUse(name="postgres", kind="postgres"),),
 )
 
 
@@ -116,7 +118,7 @@ FIELDS = dict(changed(FULL))
 
 def test_every_field_can_be_told_apart() -> None:
     """Guards the test below: its examples reach all structs that a record is made of."""
-    inner = (Command, Interpreter, Platform, Environment, TestCounts, Split, Finding, Notification)
+    inner = (Command, Interpreter, Platform, Environment, TestCounts, Split, Finding, Notification, ServiceUse)
 
     assert len(FIELDS) == len(Record.__struct_fields__) + sum(len(one.__struct_fields__) - 1 for one in inner)
     assert all(other != FULL for other in FIELDS.values())
@@ -327,3 +329,17 @@ def test_a_comparison_can_be_written_and_read() -> None:
     comparison = between(record(commands=ran(("a", "b")), tests=None), record(verdict=Verdict.FAILED))
 
     assert comparison == msgspec.json.decode(msgspec.json.encode(comparison), type=Comparison)
+
+
+def test_services_are_compared_by_their_versions_not_by_where_they_answer() -> None:
+    """Ports and names of databases are another each time."""
+    laptop = record(
+        services=(ServiceUse(name="postgres", kind="postgres", version="16.4", backend="native", seconds=1),),
+        commands=ran(("psql", "postgresql://isonox:***@127.0.0.1:40001/main_0a1b2c3d")),
+    )
+    runner = record(
+        services=(ServiceUse(name="postgres", kind="postgres", version="16.9", backend="docker", seconds=2),),
+        commands=ran(("psql", "postgresql://isonox:***@127.0.0.1:50002/main_d3c2b1a0")),
+    )
+
+    assert {"services.postgres.version": ("16.4", "16.9")} == found(between(laptop, runner))

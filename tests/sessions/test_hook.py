@@ -255,7 +255,8 @@ def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("services=['postgres']", "services are not available"),
+        ("services=['postgres']", "services: 'postgres' is none"),
+        ("services=[services.redis()], env={'REDIS_URL': 'x'}", "REDIS_URL is the URL of the service 'redis'"),
         ("shards=0", "shards=0 must be a number from 1 to 64"),
         ("shards={'api': '2'}", "shards='2' must be a number from 1 to 64"),
         ("timeout_minutes=0", "must be more than 0"),
@@ -266,7 +267,8 @@ def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> N
 )
 def test_facts_that_make_no_sense_are_refused(repository: MakeRepository, arguments: str, message: str) -> None:
     """At load time, with the session's name."""
-    made = repository({"noxfile.py": f"import isonox\n@isonox.session({arguments})\ndef a(session): ...\n"})
+    start = "import isonox\nfrom isonox import services\n"
+    made = repository({"noxfile.py": f"{start}@isonox.session({arguments})\ndef a(session): ...\n"})
 
     done = subprocess.run(
         [sys.executable, "-m", "isonox", "plan"], cwd=made.path, check=False, capture_output=True, text=True

@@ -11,6 +11,7 @@ against the inputs.
 | to list a folder whose files count, or which a pattern with a wildcard goes through | so is the set of their names |
 | that the import system or pytest lists a folder above those | names that can be imported from the root count |
 | to connect to an address that the session listens at | nobody else can answer |
+| to connect to a declared service | it is fresh, and its version is declared |
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Scope:
         inputs: What counts for the session.
         workspace: Its packages.
         seen: Returns the files that git sees at some paths or below them.
+        services: Addresses of the servers that the session declares.
         for_a_time: Whether its verdict is used for a time only: that declares what others answer.
     """
 
@@ -75,6 +77,7 @@ class Scope:
     inputs: Inputs
     workspace: Workspace
     seen: Callable[[Iterable[str]], Iterable[str]]
+    services: frozenset[str] = frozenset()
     for_a_time: bool = False
 
 
@@ -178,7 +181,8 @@ class _Judge:
         """Yield the addresses at which something else than the session answers."""
         for address in () if self._scope.for_a_time else self._used.connected:
             own = _LOOPBACK.fullmatch(address)
-            if (own[1] if own else address) not in self._used.bound:
+            declared = {address, f"127.0.0.1:{own[1]}" if own else ""} & self._scope.services
+            if (own[1] if own else address) not in self._used.bound and not declared:
                 hint = "say how long its answer counts: cache=timedelta(hours=1), or cache=False"
                 if address.startswith(INDEX):
                     hint = "install what the lock says: session.install_group(...)"

@@ -17,6 +17,8 @@ from isonox.model.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from isonox.model.service import ServiceUse
+
 COMPARISON_VERSION = 1
 
 #: What of a record may differ between two runs that are the same, and why. Everything else is compared.
@@ -35,6 +37,10 @@ ALLOWED: dict[str, str] = {
     "environment.passed": "variables that say where things are on the machine",
     "environment.cores": "the machine, and what else ran on it",
     "places": "where things are on the machine",
+    "services.backend": "how the server was started; its version is compared",
+    "services.image": "as above",
+    "services.seconds": "how fast the machine is",
+    "services.problem": "words about the verdict, which is compared",
     "reason": "words about the verdict, which is compared",
     "split.evidence": "holds how long tests took; how many there are is compared",
     "split.seed": "of a random order, which is another one each time",
@@ -62,6 +68,8 @@ _AFTER = r"(?![\w.-])"
 _MADE_UP = re.compile(r"(/tmp/|\{temporary\}/)tmp[a-z0-9_]{8}(?![\w.-])")
 #: Where a workflow puts what other machines did of the run.
 _FETCHED = re.compile(r"(?<=\{run\})/parts(?:/[^/]+)?(?=/artifacts/)")
+#: Where a service answers, behind its password: the port is a free one, and a database has a random word in its name.
+_SERVED = re.compile(r"(?<=:\*\*\*@)127\.0\.0\.1:\d+(?:/\w+_[0-9a-f]{8}\b)?")
 #: Coverage data is named after host, process and a random word; how many there are depends on the workers.
 _COVERAGE_DATA = re.compile(r"(?<![^/])\.coverage\.[^/]+$")
 
@@ -217,6 +225,8 @@ def _flat(field: str, value: Any, plain: Callable[[str], str]) -> Iterator[tuple
             return  # the same as none at all
         case tuple() if field == "artifacts":
             yield field, tuple(sorted({_COVERAGE_DATA.sub(".coverage.{process}", name) for name in value}))
+        case tuple() if field == "services":
+            parts = [(f"{one.name}.{name}", fact) for one in value for name, fact in _compared(one)]
         case tuple():
             yield field, tuple(plain(one if isinstance(one, str) else _json(one)) for one in value)
         case str():
@@ -225,6 +235,13 @@ def _flat(field: str, value: Any, plain: Callable[[str], str]) -> Iterator[tuple
             yield field, value
     for name, part in parts:
         yield from _flat(f"{field}.{name}".lstrip("."), part, plain)
+
+
+def _compared(service: ServiceUse) -> Iterator[tuple[str, Any]]:
+    """Yield what is compared of a service."""
+    for name in service.__struct_fields__:
+        if f"services.{name}" not in ALLOWED:
+            yield name, getattr(service, name)
 
 
 def _json(value: msgspec.Struct) -> str:
@@ -264,7 +281,7 @@ def _placeholders(record: Record) -> Callable[[str], str]:
 
     def plain(text: str) -> str:
         named = pattern.sub(lambda found: f"{found[1]}{names[found[2]]}", text) if pattern else text
-        return _FETCHED.sub("", _MADE_UP.sub(r"\1tmp{random}", named))
+        return _SERVED.sub("{service}", _FETCHED.sub("", _MADE_UP.sub(r"\1tmp{random}", named)))
 
     return plain
 

@@ -44,6 +44,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
         set_up_seconds: What a shard takes before its first test, for `shards="auto"`: more shards than that pays there
             are not.
         remote_cache: Whether verdicts of pushes to the default branch let later runs on GitHub skip jobs.
+        service_backend: The backend that services get, such as "native"; None for the first that can be used.
         affected: Whether pull requests on GitHub run only what their changes affect.
     """
 
@@ -62,6 +63,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     set_up_seconds: float = 20.0
     remote_cache: bool = False
     affected: bool = False
+    service_backend: str | None = None
 
     @property
     def plans_at_run_time(self) -> bool:

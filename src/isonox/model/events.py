@@ -11,6 +11,7 @@ from isonox.errors import ExitCode
 from isonox.model.plan import Plan, PlannedJob
 from isonox.model.record import Record
 from isonox.model.split import Whole
+from isonox.model.verdict import Verdict
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +79,12 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
         """What the command line exits with."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        green = not self.problems and all(record.verdict.green for record in self.records)
-        return ExitCode.OK if green else ExitCode.JOB_FAILED
+        red = [record for record in self.records if not record.verdict.green]
+        if self.problems or not red:
+            return ExitCode.JOB_FAILED if self.problems else ExitCode.OK
+        failed = [record for record in red if record.verdict not in (Verdict.BLOCKED, Verdict.CANCELLED)]
+        unserved = [record for record in failed if any(service.problem for service in record.services)]
+        return ExitCode.SERVICE_UNHEALTHY if failed and unserved == failed else ExitCode.JOB_FAILED
 
 
 Event = RunStarted | JobAdded | JobStarted | JobEnded | Tick | RunEnded

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from isonox.errors import ConfigurationErrors, CycleError, did_you_mean
+from isonox.model.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         exclusive: Whether nothing else may run at the same time.
         shards: Into how many jobs a session is split; by package where that differs.
         auto_shards: Whether that number follows from recorded durations, and so may change with them.
+        services: Servers that the session needs.
         declaration: A line of the noxfile's statement that declares the session.
     """
 
@@ -44,6 +46,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: bool = False
     shards: int | dict[str, int] = 1
     auto_shards: bool = False
+    services: tuple[Service, ...] = ()
     required: bool = True
     permissions: dict[str, str] = {}
     declaration: int | None = None

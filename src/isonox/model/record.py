@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from isonox.model.service import ServiceUse
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         fingerprint: The fingerprint that the plan had for this job.
         installations: What it installed from the lock.
         undeclared: What it used beside its declared inputs.
+        services: The servers that it used, or needed and did not get.
         traced: Whether undeclared inputs were looked for.
         places: Folders of this machine that commands may name: "root" (the workspace), "run" (this run's folder),
             "environment" (the session's), "environments" (nox's folder of them), "nox" (the environment that nox
@@ -204,6 +206,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str | None = None
     installations: tuple[Installation, ...] = ()
     undeclared: tuple[Undeclared, ...] = ()
+    services: tuple[ServiceUse, ...] = ()
     traced: bool = False
     places: dict[str, str] = {}
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from isonox.model.shard import Shard
     from isonox.sessions.messages import Planned
     from isonox.sessions.run_directory import RunDirectory
+    from isonox.sessions.servers import Servers
 
 
 @dataclass(kw_only=True)
@@ -56,9 +57,10 @@ class ActiveJob:
     timed_out: bool = False
     installations: list[Installation] = field(default_factory=list)
     environment: Path | None = None
+    servers: Servers | None = None
 
     def redact(self, text: str) -> str:
-        """Return `text` with the values of declared secrets replaced, and what is no text escaped."""
+        """Return `text` with secrets and passwords of services replaced, and what is no text escaped."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return text.encode("utf-8", "backslashreplace").decode()

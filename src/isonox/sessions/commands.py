@@ -34,6 +34,8 @@ def recorded(job: ActiveJob) -> Iterator[None]:
     def popen(args: Sequence[str], **options: Any) -> tuple[int, str]:
         started = clock.monotonic()
         code: int | None = None
+        if job.servers is not None and job.phase == "session" and not trace.installs(args):
+            options["env"] = {**(options.get("env") or os.environ), **job.servers.ready()}
         options["env"] = trace.around(job, [os.fspath(arg) for arg in args], options.get("env"))
         try:
             code, output = original(args, **options)

@@ -14,15 +14,17 @@ import nox
 from isonox.errors import ConfigurationError
 from isonox.model.pipeline import Facts
 from isonox.model.shard import MOST
+from isonox.services.declaration import checked as checked_services
 from isonox.sessions import hook, project
 from isonox.sessions.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import FrameType
 
     from nox._decorators import Func
 
+    from isonox.model.service import Service
     from isonox.model.workspace import Package
 
 #: Name of the parameter (nox's `parametrize`) that carries the package of a per-package session.
@@ -51,7 +53,7 @@ def session(
     download_python: str | None = None,
     allow_parallel: bool | None = True,
     per_package: bool | Sequence[str] = False,
-    services: Sequence[Any] = (),
+    services: Sequence[Service] = (),
     shards: int | Mapping[str, int] = 1,
     auto_shards: bool = False,
     timeout_minutes: float | None = None,
@@ -75,7 +77,7 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     venv_backend: str | None = "uv|virtualenv",
     allow_parallel: bool | None = True,
     per_package: bool | Sequence[str] = False,
-    services: Sequence[Any] = (),
+    services: Sequence[Service] = (),
     shards: int | Mapping[str, int] = 1,
     auto_shards: bool = False,
     timeout_minutes: float | None = None,
@@ -103,7 +105,7 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         allow_parallel: As nox's, but True by default.
         per_package: True for one session per workspace package, or the names of the packages; the session's
             `package` says which it is for.
-        services: Real servers that the session needs. Not available in this version.
+        services: Real servers that the session needs (`isonox.services`); it finds their URLs in its environment.
         shards: Into how many jobs the session is split; for a package's session also by package. The session's `shard`
             says which one it is; what that means is up to the session (`stages.tests` splits its tests).
         auto_shards: Whether `shards` follows from recorded durations, so that workflows must not list them.
@@ -132,10 +134,11 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         return functools.partial(session, **arguments, **nox_arguments)
     hook.install()
     name: str = nox_arguments.get("name") or func.__name__
-    _refuse_unavailable(name, services=services)
     _check_shards(name, shards)
     _check_values(name, timeout_minutes, env or {}, secrets=secrets, inputs=inputs or (), artifacts=artifacts)
     _check_schedule(name, cache, weight)
+    served = checked_services(name, services)
+    _check_variables(name, served, env or {}, secrets)
     facts = Facts(
         per_package=bool(per_package),
         timeout_minutes=timeout_minutes or project.config(project.root()).timeout_minutes,
@@ -149,6 +152,7 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         exclusive=exclusive,
         shards=shards if isinstance(shards, int) else dict(shards),
         auto_shards=auto_shards,
+        services=served,
         declaration=_declared_at(),
         required=required,
         permissions=dict(permissions or {}),
@@ -192,20 +196,22 @@ def _declared_at() -> int | None:
     return None
 
 
-def _refuse_unavailable(name: str, *, services: Sequence[Any]) -> None:
-    """A fact that this version would ignore is an error: ignored, it would be a silent green."""
-    if services:
-        raise ConfigurationError(
-            f"session {name!r}: services are not available in this version of isonox",
-            hint="start the server before the run and declare its URL in pass-env, or leave `services` out",
-        )
-
-
 def _check_shards(name: str, shards: object) -> None:
     """Refuse a number of shards that makes no sense."""
     for count in shards.values() if isinstance(shards, Mapping) else (shards,):
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST:
             raise ConfigurationError(f"session {name!r}: shards={count!r} must be a number from 1 to {MOST}")
+
+
+def _check_variables(name: str, services: Sequence[Service], *others: Iterable[str]) -> None:
+    """Refuse a variable that would have two values."""
+    for service in services:
+        for variable in service.variables:
+            if any(variable in other for other in others):
+                raise ConfigurationError(
+                    f"session {name!r}: {variable} is the URL of the service {service.name!r}, and declared besides",
+                    hint="leave it out, or give the service another variable: env=",
+                )
 
 
 def _check_schedule(name: str, cache: object, weight: object) -> None:

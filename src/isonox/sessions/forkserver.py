@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import nox.tasks
 import nox.virtualenv
+import psutil  # noqa: F401 - each fork would import it for itself
 from nox._cli import nox_main
 
 from isonox.model import inputs

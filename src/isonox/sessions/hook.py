@@ -24,7 +24,18 @@ from nox.sessions import Result, SessionRunner, Status, resolve_venv_backends
 from isonox.errors import ConfigurationError, IsonoxError
 from isonox.model.record import Notification
 from isonox.model.shard import Shard, session_of
-from isonox.sessions import commands, environment, interpreter, pool, project, recording, redaction, trace, virtualenvs
+from isonox.sessions import (
+    commands,
+    environment,
+    interpreter,
+    pool,
+    project,
+    recording,
+    redaction,
+    servers,
+    trace,
+    virtualenvs,
+)
 from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
 from isonox.sessions.messages import PLANNED_VARIABLE, RUN_VARIABLE, SEED_VARIABLE, SHARD_VARIABLE, Planned
@@ -165,6 +176,7 @@ def _seed(environ: Mapping[str, str]) -> int | None:
 
 def _job(runner: SessionRunner, root: Path) -> ActiveJob:
     facts = recording.facts_of(runner)
+    servers.given_owner()
     planned = _planned()
     name, shard = recording.session_id(runner), _shard(runner, planned)
     return ActiveJob(
@@ -201,6 +213,7 @@ def _surroundings(runner: SessionRunner, job: ActiveJob, outer: dict[str, str], 
         if job.facts.environment == "declared":
             values = environment.declared(outer, job.facts, cores=job.cores, extra=job.config.pass_env)
             stack.enter_context(environment.replaced(values))
+        stack.enter_context(servers.serving(job, outer))
         look_up = interpreter.find(job, interpreter.nox_finds)
         stack.enter_context(swapped(nox.virtualenv, "_find_python", look_up))
         stack.enter_context(commands.recorded(job))
@@ -235,7 +248,7 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
             job.phase = "session"
             try:
                 with trace.traced(job):
-                    return function(session)
+                    return _served(runner, job, session, function)
             except IsonoxError as error:
                 session.error(str(error))
             except SystemExit as stop:
@@ -250,6 +263,16 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
         if job.in_run:
             stack.enter_context(swapped(nox.sessions.Session, "notify", _notify))
         yield
+
+
+def _served(runner: SessionRunner, job: ActiveJob, session: nox.Session, function: Callable[..., Any]) -> Any:
+    """Call the session function, whose services have to be had before it ends."""
+    if job.servers and _has_no_environment(runner):
+        job.servers.ready()  # there is nothing to be done meanwhile
+    done = function(session)
+    if job.servers:
+        job.servers.ready()
+    return done
 
 
 def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = None) -> None:
@@ -354,7 +377,11 @@ def _stop_what_is_left(job: ActiveJob, *, ended_well: bool) -> None:
 
 def _judged(runner: SessionRunner, job: ActiveJob, result: Result) -> Result:
     """Return nox's result with isonox's judgement, and a reason that may be printed."""
-    if job.timed_out:
+    died = "\n".join(job.servers.died.values()) if job.servers else ""
+    if died and not job.timed_out:
+        result.status, result.reason = Status.FAILED, died
+        _say(died)
+    elif job.timed_out:
         result.status, result.reason = Status.FAILED, f"timed out after {job.facts.timeout_minutes:g} min"
         _say(f"Session {job.id} {result.reason}")
     elif job.missing_interpreter is not None and result.status is Status.FAILED:

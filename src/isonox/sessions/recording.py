@@ -133,6 +133,7 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
         notes=tuple(job.notes),
         fingerprint=planned.fingerprint,
         undeclared=undeclared,
+        services=job.servers.uses() if job.servers else (),
         traced=traced,
         installations=tuple(job.installations),
         places={name: job.redact(str(path)) for name, path in _places(runner, job).items()},

@@ -21,9 +21,9 @@ _PATIENCE = 2.0
 def redacted_output(job: ActiveJob) -> Iterator[None]:
     """Send this process's standard output and error, and those of its children, through a filter, line by line.
 
-    Nothing happens for a job without secrets: its output stays what it is, a terminal included.
+    Nothing happens for a job without secrets and services: its output stays what it is, a terminal included.
     """
-    if not job.secrets:
+    if not job.secrets and not job.facts.services:
         yield
         return
     with contextlib.ExitStack() as stack:

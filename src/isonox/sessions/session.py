@@ -93,6 +93,13 @@ class Session(nox.Session):
         """Install as nox does, into an environment of the session's own, which then differs from the lock."""
         install.before_change(self, active_job())
         super().install(*args, **options)
+        _ = self.service_urls
+
+    @property
+    def service_urls(self) -> dict[str, str]:
+        """The URLs of the session's services, by the variables that hold them; it waits until all can be used."""
+        servers = active_job().servers
+        return dict(servers.ready()) if servers else {}
 
     def run_install(self, *args: Any, **options: Any) -> Any:
         """Run a command of nox's install step, in an environment of the session's own."""
@@ -155,6 +162,7 @@ class Session(nox.Session):
             editable=editable,
             package=self._package,
         )
+        _ = self.service_urls  # in the environment from now on
 
     def waive(self, reason: str) -> NoReturn:
         """End the session with the verdict *waived*; the reason is printed every time."""

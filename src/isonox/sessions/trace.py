@@ -65,7 +65,7 @@ def around(job: ActiveJob, argv: Sequence[str], given: Mapping[str, str] | None)
     if job.trace is None:
         return given
     values = dict(os.environ if given is None else given)
-    if job.phase == "session" and not _installs(argv):
+    if job.phase == "session" and not installs(argv):
         return values | _variables(job.trace, job.root, values)
     if job.phase == "session" and not {"--no-deps", "--require-hashes", "uninstall"} & set(argv):
         files.append(job.trace, f"C{tracing.INDEX} ({job.redact(' '.join(argv[1:]))})\0")
@@ -91,9 +91,10 @@ def judged(job: ActiveJob, package: str | None, posargs: Iterable[str]) -> tuple
         workspace=workspace,
         seen=functools.partial(_seen, job.root),
         for_a_time=job.facts.cache_seconds is not None,
+        services=job.servers.addresses if job.servers else frozenset(),
     )
     named = [tracing.Fact("R", os.path.normpath(word)) for word in posargs if (job.root / word).is_file()]
-    used = tracing.undeclared([*named, *facts], scope)
+    used = [*tracing.undeclared([*named, *facts], scope), *(job.servers.undeclared() if job.servers else ())]
     found = [one for one in used if one.kind != "wrote" or _written(job.root / one.what, job.traced_since)]
     return True, tuple(Undeclared(kind=one.kind, what=job.redact(one.what), hint=job.redact(one.hint)) for one in found)
 
@@ -128,8 +129,9 @@ def _variables(report: Path, root: Path, values: Mapping[str, str]) -> dict[str,
     }
 
 
-def _installs(argv: Sequence[str]) -> bool:
-    words = [Path(argv[0]).stem, *argv[1:4]]
+def installs(argv: Sequence[str | os.PathLike[str]]) -> bool:
+    """Return whether a command is that of an installer."""
+    words = [Path(argv[0]).stem, *(os.fspath(word) for word in argv[1:4])]
     return any(word.startswith("pip") for word in words) and bool({"install", "sync", "uninstall"} & set(argv))
 
 

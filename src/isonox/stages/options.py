@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
+    from isonox.model.service import Service
     from isonox.sessions.session import Session
     from isonox.workspace.lock import Pinned
 
@@ -36,6 +37,7 @@ class StageOptions(TypedDict, total=False):
     secrets: Sequence[str]
     inputs: Sequence[str] | None
     artifacts: Sequence[str]
+    services: Sequence[Service]
     cache: bool | timedelta
     weight: int | Literal["all"]
     exclusive: bool

@@ -11,14 +11,20 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import psutil
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import psutil
 
 #: Linux, <linux/prctl.h>: get a signal when the parent dies; orphans of our descendants become our children
 #: instead of init's.
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+#: The module of the processes that are never ended with a tree: they end by themselves when their owner is gone, and
+#: what is below them with them (see `isonox.services.keeper`).
+KEEPER = "isonox.services.keeper"
+
+# psutil takes as long to import as all the rest of a keeper of services, which needs it only in the end.
 
 #: Seconds between two looks at dying processes, and seconds after the first SIGKILL that nothing survives.
 _POLL, _KILLING = 0.02, 2.0
@@ -63,6 +69,8 @@ def descendants(pid: int) -> list[psutil.Process]:
     """Return all living processes below `pid`, itself not included; one that only waits to be reaped is dead."""
     if pid == os.getpid() and not has_children():
         return []
+    import psutil  # noqa: PLC0415 - see above
+
     try:
         return _below(psutil.Process(pid))
     except psutil.Error:
@@ -71,10 +79,33 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 def _below(root: psutil.Process) -> list[psutil.Process]:
     """As `descendants`; of another process that has got the root's id meanwhile, nothing."""
+    import psutil  # noqa: PLC0415 - see above
+
     try:
-        return [process for process in root.children(recursive=True) if _is_alive(process)]
+        found = [process for process in root.children(recursive=True) if _is_alive(process)]
     except psutil.Error:
         return []
+    return _without_keepers(found)
+
+
+def _without_keepers(found: list[psutil.Process]) -> list[psutil.Process]:
+    """Leave out keepers of services, with what is below them."""
+    import psutil  # noqa: PLC0415 - see above
+
+    kept = {process for process in found if _is_keeper(process)}
+    for process in list(kept):
+        with contextlib.suppress(psutil.Error):
+            kept.update(process.children(recursive=True))
+    return [process for process in found if process not in kept]
+
+
+def _is_keeper(process: psutil.Process) -> bool:
+    import psutil  # noqa: PLC0415 - see above
+
+    try:
+        return process.cmdline()[1:3] == ["-m", KEEPER]
+    except psutil.Error:
+        return False
 
 
 def end_children(but: Iterable[int] = ()) -> None:
@@ -82,10 +113,12 @@ def end_children(but: Iterable[int] = ()) -> None:
 
     What a child starts while it dies becomes a child of this process (see `become_subreaper`), so it is looked again.
     """
+    import psutil  # noqa: PLC0415 - see above
+
     kept = set(but)
     for _ in range(_SWEEPS):
         found = psutil.Process().children() if has_children() else []
-        left = [process for process in found if process.pid not in kept and _is_alive(process)]
+        left = [process for process in _without_keepers(found) if process.pid not in kept and _is_alive(process)]
         if not left:
             break
         for process in left:
@@ -94,6 +127,8 @@ def end_children(but: Iterable[int] = ()) -> None:
 
 def signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
     """Send a signal to each; those that are gone, or not ours, are passed over."""
+    import psutil  # noqa: PLC0415 - see above
+
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.send_signal(number)
@@ -105,6 +140,8 @@ def kill_tree(pid: int, *, grace: float, include_root: bool = True) -> None:
     New processes may appear while old ones die, so the tree is read again until it is empty. Nobody is waited
     for in the system's sense: whoever started a process still gets its exit code.
     """
+    import psutil  # noqa: PLC0415 - see above
+
     try:
         root = psutil.Process(pid)
     except psutil.Error:
@@ -121,12 +158,45 @@ def kill_tree(pid: int, *, grace: float, include_root: bool = True) -> None:
             signal_all(living, signal.SIGKILL)
         time.sleep(_POLL)
         for process in living:
-            with contextlib.suppress(psutil.Error):
-                family.update(process.children(recursive=True))
+            family.update(_below(process))
         family.update(_below(root))
 
 
+def identity(pid: int) -> str:
+    """Return what tells a living process from all others with the same id; empty where it is dead.
+
+    It names the boot and the process namespace as well: whoever reads it elsewhere can't mistake it.
+    """
+    import psutil  # noqa: PLC0415 - see above
+
+    if sys.platform != "linux":
+        try:
+            return "" if not _is_alive(found := psutil.Process(pid)) else f"{found.create_time():.2f}"
+        except psutil.Error:
+            return ""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:  # noqa: PTH123 - read again and again
+            fields = stream.read().rpartition(b")")[2].split()
+    except OSError:
+        return ""
+    # Source: proc(5): field 3 is the state, field 22 the start in clock ticks since boot.
+    return "" if fields[0] in b"ZX" else f"{_place()}-{int(fields[19])}"
+
+
+@functools.cache
+def _place() -> str:
+    """Return a name for this boot and process namespace."""
+    parts = []
+    with contextlib.suppress(OSError):
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:  # noqa: PTH123 - as above
+            parts.append(stream.read(8))
+        parts.append(os.readlink("/proc/self/ns/pid").strip("pid:[]"))  # noqa: PTH115 - as above
+    return "-".join(parts)
+
+
 def _is_alive(process: psutil.Process) -> bool:
+    import psutil  # noqa: PLC0415 - see above
+
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:

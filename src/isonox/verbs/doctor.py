@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.table import Table
 
-from isonox.errors import ExitCode, IsonoxError
+from isonox.errors import ExitCode, IsonoxError, UsageError
+from isonox.model.service import distinct, matches
+from isonox.services import backends
 from isonox.sessions import environment, interpreter
 from isonox.system import files, git, interpreters, terminal
 from isonox.verbs.checkout import Checkout
@@ -52,13 +54,13 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def doctor(*, json: Json = False) -> ExitCode:
-    """Say what here differs from CI: interpreters, lock, tools, environment, git state.
+    """Say what here differs from CI: interpreters, lock, tools, environment, git state, services.
 
     Exits 1 when something is broken, so that a run can't be green.
     """
     checkout = Checkout.here()
     checks = [*_noxfile(checkout), *_interpreters(checkout), *_lock(checkout), *_tools(), *_git(checkout)]
-    checks.extend(_environment(checkout))
+    checks.extend((*_environment(checkout), *_services(checkout)))
     if json:
         terminal.write_data(msgspec.json.format(msgspec.json.encode(checks), indent=2).decode())
     else:
@@ -168,6 +170,30 @@ def _environment(checkout: Checkout) -> Iterator[Check]:
             found="set here, not seen by sessions: " + ", ".join(hidden),
             fix="to let one pass: [tool.isonox] pass-env",
         )
+
+
+def _services(checkout: Checkout) -> Iterator[Check]:
+    try:
+        declared = distinct(service for session in checkout.pipeline.sessions for service in session.facts.services)
+        wanted = backends.wanted(os.environ, checkout.config.service_backend or "")
+    except UsageError as error:
+        yield Check(what=backends.VARIABLE, state=State.BROKEN, found=error.message, fix=error.hint or "")
+        return
+    except IsonoxError:
+        return  # said by the check of the noxfile
+    for service in declared:
+        if os.environ.get(service.url_variable):
+            found = f"given by {service.url_variable}: not fresh, so verdicts are not reused"
+            yield Check(what=service.title, state=State.DIFFERS, found=found, fix=f"unset {service.url_variable}")
+            continue
+        try:
+            choice = backends.choose(service, os.environ, wanted)
+        except IsonoxError as error:
+            yield Check(what=service.title, state=State.BROKEN, found=error.message, fix=error.hint or "")
+            continue
+        same = not choice.version or matches(service.version, choice.version)
+        found = " ".join(filter(None, (choice.backend, choice.version, f"({choice.program})")))
+        yield Check(what=service.title, state=State.OK if same else State.DIFFERS, found=found)
 
 
 def _version(command: list[str]) -> str:

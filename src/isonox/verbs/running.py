@@ -13,6 +13,7 @@ from isonox.planning.build import planned_job
 from isonox.planning.estimates import Estimates
 from isonox.run.executor import NoxExecutor
 from isonox.run.loop import Loop
+from isonox.services.state import sweep
 from isonox.sessions import project
 from isonox.sessions.environment import given_cores
 from isonox.sessions.messages import DECLARED
@@ -71,6 +72,9 @@ def run(  # noqa: PLR0913 - what to run, and how
     executor.load({one.id for one in checkout.pipeline.sessions if one.package is None or one.package in needed})
     from isonox.report import summary  # noqa: F401, PLC0415 - draws tables: imported while the noxfile is being loaded
     from isonox.report.console import Board, Lines  # noqa: PLC0415 - as above
+
+    for left in sweep(checkout.root):
+        sys.stderr.write(f"note: removed {left}\n")
 
     stderr = terminal.stderr()
     board = live and stderr.is_terminal and not terminal.in_ci()

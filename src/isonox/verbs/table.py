@@ -22,8 +22,8 @@ _STAGES = {
 
 #: The others have a module of their name.
 NAMES = (
-    "ci", "plan", "estimate", "affected", "gate", *_STAGES, "workflows", "verify", "doctor", "compare", "cache",
-    "split", "init",
+    "ci", "plan", "estimate", "affected", "gate", *_STAGES, "workflows", "verify", "doctor", "services", "compare",
+    "cache", "split", "init",
 )  # fmt: skip
 
 

@@ -113,6 +113,11 @@ def _string(value: Any) -> Iterator[str]:
         yield ": is empty"
 
 
+def _backend(value: Any) -> Iterator[str]:
+    if value not in ("docker", "native", "given"):
+        yield f': {value!r} is no backend of services: "docker", "native" or "given"'
+
+
 def _branches(value: Any) -> Iterator[str]:
     yield from _strings(value)
     if value == []:
@@ -176,6 +181,7 @@ _CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
     "set-up-seconds": _seconds,
     "remote-cache": _boolean,
     "affected": _boolean,
+    "service-backend": _backend,
 }
 
 

@@ -1,0 +1,7 @@
+"""Services for a noxfile: `from isonox import services`, then `services.postgres("16")`."""
+
+from __future__ import annotations
+
+from isonox.services.declaration import compose, custom, mysql, postgres, questdb, rabbitmq, redis
+
+__all__ = ["compose", "custom", "mysql", "postgres", "questdb", "rabbitmq", "redis"]
