@@ -66,6 +66,7 @@ _PLAIN: dict[type[msgspec.inspect.Type], str] = {
     msgspec.inspect.BoolType: "boolean",
     msgspec.inspect.IntType: "integer",
     msgspec.inspect.FloatType: "number",
+    msgspec.inspect.DateType: "date",
 }
 
 

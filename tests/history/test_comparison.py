@@ -15,6 +15,7 @@ from isonox.model.record import (
     Command,
     Environment,
     Finding,
+    Flaky,
     Interpreter,
     Notification,
     Platform,
@@ -61,6 +62,7 @@ FULL = Record(
     commands=(Command(argv=("pytest",), exit_code=0),),
     tests=TestCounts(),
     split=Split(collected=3, selected=1),
+    flaky=(Flaky(test="t.py::test_it", runs=2, failures=1),),
     findings=(Finding(tool="mypy", message="no"),),
     notified=(Notification(session="docs"),),
     services=(ServiceUse(name="postgres", kind="postgres"),),
@@ -118,7 +120,7 @@ FIELDS = dict(changed(FULL))
 
 def test_every_field_can_be_told_apart() -> None:
     """Guards the test below: its examples reach all structs that a record is made of."""
-    inner = (Command, Interpreter, Platform, Environment, TestCounts, Split, Finding, Notification, ServiceUse)
+    inner = (Command, Interpreter, Platform, Environment, TestCounts, Split, Flaky, Finding, Notification, ServiceUse)
 
     assert len(FIELDS) == len(Record.__struct_fields__) + sum(len(one.__struct_fields__) - 1 for one in inner)
     assert all(other != FULL for other in FIELDS.values())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
 from isonox.errors import ConfigurationError, ConfigurationErrors
-from isonox.model.config import Config, Licenses
+from isonox.model.config import Config, Licenses, Quarantined
 from isonox.workspace import config
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ def test_every_key_is_read(tree: Tree) -> None:
             target-minutes = 7.5
             remote-cache = true
             affected = true
+
+            [[tool.isonox.quarantine]]
+            test = "tests/test_it.py::test_late"
+            owner = "mail team"
+            until = 2026-12-31
+            reason = "the clock"
         """
         }
     )
@@ -64,6 +71,11 @@ def test_every_key_is_read(tree: Tree) -> None:
         target_minutes=7.5,
         remote_cache=True,
         affected=True,
+        quarantine=(
+            Quarantined(
+                test="tests/test_it.py::test_late", owner="mail team", until=date(2026, 12, 31), reason="the clock"
+            ),
+        ),
     )
 
 
@@ -210,3 +222,36 @@ def test_default_pythons_of_a_virtual_root_are_its_members(tree: Tree) -> None:
 def test_default_pythons_need_no_git(tree: Tree) -> None:
     """A root with settings only, outside a repository: nothing is known."""
     assert config.load(tree({"pyproject.toml": "[tool.ruff]\n"})).pythons == ()
+
+
+def test_a_quarantine_without_an_owner_or_an_end_is_refused(tree: Tree) -> None:
+    """Each entry says which test, who, until when and why; a date is no text, and no time."""
+    root = tree(
+        {
+            "pyproject.toml": """
+            [[tool.isonox.quarantine]]
+            test = "a"
+            until = "2026-12-31"
+            reason = ""
+            [[tool.isonox.quarantine]]
+            test = "a"
+            owner = "me"
+            until = 2026-12-31T10:00:00Z
+            reason = "why"
+            untill = 1
+            """
+        }
+    )
+    where = "pyproject.toml: tool.isonox.quarantine"
+
+    assert (
+        f"{where}[0]: has no 'owner'; test, owner, until and reason are needed",
+        f"{where}[0].until: expected a date without quotes, such as 2026-12-31, got the string '2026-12-31'",
+        f"{where}[0].reason: is empty",
+        f"{where}[1].untill: unknown key (did you mean 'until'?)",
+        f"{where}[1].until: expected a date without quotes, such as 2026-12-31, got a date or time",
+        f"{where}[1].test: 'a' is there twice",
+    ) == problems(root)
+
+    tree({"pyproject.toml": "[tool.isonox.quarantine]\ntest = 'a'\n"})
+    assert (f"{where}: expected a list of tables, each written as [[tool.isonox.quarantine]]",) == problems(root)

@@ -51,6 +51,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         isonox: Version of isonox, or a hash of its source where that is being worked on.
         platform: Operating system, machine, C library.
         configuration: Hash of `[tool.isonox]`.
+        expired: Tests whose quarantine has expired: no verdict of before is used again.
         noxfile: Hash of what all sessions share: the noxfile without the statements that declare sessions, and the
             modules of the workspace that it imports.
         declarations: Hash of the noxfile's statement at each line that a session was declared at.
@@ -65,6 +66,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     isonox: str
     platform: str
     configuration: str
+    expired: tuple[str, ...] = ()
     noxfile: str
     declarations: dict[int, str]
     interpreters: dict[str, str]
@@ -112,6 +114,8 @@ class Fingerprints:
             "tool.isonox": surroundings.configuration,
             "noxfile": surroundings.noxfile,
         }
+        if surroundings.expired:
+            self._common["expired quarantine"] = _hash(surroundings.expired)
         self._begun = hashlib.sha256(_lines(self._common))
         self._patterns: dict[inputs.Inputs, dict[str, str]] = {}
         self._locks: dict[Installation, str] = {}

@@ -1,17 +1,17 @@
-"""`history.db`: how long each job took, over all runs of this checkout."""
+"""`history.db`: how long each job took, and how often each test failed, over all runs of this checkout."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import StateError
 from isonox.model.verdict import Verdict
 from isonox.system import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from isonox.model.record import Record
@@ -28,11 +28,42 @@ CREATE TABLE IF NOT EXISTS durations (
 );
 CREATE TABLE IF NOT EXISTS estimates (job TEXT PRIMARY KEY, seconds REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS set_ups (run TEXT PRIMARY KEY, seconds REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS tests (
+    test TEXT PRIMARY KEY, runs INTEGER NOT NULL, failures INTEGER NOT NULL, flaky INTEGER NOT NULL,
+    seen TEXT NOT NULL, failed TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS counted (job TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (job, run));
 """
+_COUNT = """
+INSERT INTO tests VALUES (?, 1, ?, ?, ?, ?) ON CONFLICT (test) DO UPDATE SET
+    runs = runs + 1, failures = failures + excluded.failures, flaky = flaky + excluded.flaky,
+    seen = max(seen, excluded.seen), failed = max(failed, excluded.failed)"""
+#: Tests that have not run for so long are taken to be gone.
+_FORGET_TESTS = "DELETE FROM tests WHERE seen < (SELECT date(max(seen), '-90 days') FROM tests)"
 _FORGET = """
 DELETE FROM durations WHERE job = :job AND run NOT IN (
     SELECT run FROM durations WHERE job = :job ORDER BY run DESC LIMIT :kept
 )"""
+
+
+class Counted(NamedTuple):
+    """How often a test ran and failed.
+
+    Attributes:
+        test: Its node id, from the workspace's root.
+        runs: Jobs that it ran in; what was run again in one of them does not count.
+        failures: How often it failed there.
+        flaky: How often it failed there, and passed when it was run again.
+        seen: When a job last ran it: UTC, ISO 8601.
+        failed: When it last failed; empty if it never did.
+    """
+
+    test: str
+    runs: int
+    failures: int
+    flaky: int
+    seen: str
+    failed: str
 
 
 class History:
@@ -58,6 +89,29 @@ class History:
             database.executemany(_FORGET, [{"job": job, "kept": KEPT} for job, *_ in rows])
             estimates = [(job, seconds) for job, *_ in rows if (seconds := _median(database, job)) is not None]
             database.executemany("INSERT OR REPLACE INTO estimates VALUES (?, ?)", estimates)
+
+    def count(self, record: Record, ran: Iterable[str], failed: Collection[str]) -> None:
+        """Count the tests that a job ran; a job that was counted before is not counted again.
+
+        Args:
+            record: The job's.
+            ran: The tests, by node id from the workspace's root.
+            failed: Those that failed when they ran first.
+        """
+        flaky = {one.test for one in record.flaky}
+        rows = [
+            (test, test in failed, test in flaky, record.started, record.started if test in failed else "")
+            for test in ran
+        ]
+        with self._open() as database:
+            if database.execute("INSERT OR IGNORE INTO counted VALUES (?, ?)", (record.job, record.run)).rowcount:
+                database.executemany(_COUNT, rows)
+                database.execute(_FORGET_TESTS)
+
+    def tests(self) -> list[Counted]:
+        """Return how often each test ran and failed."""
+        with self._open() as database:
+            return [Counted(*row) for row in database.execute("SELECT * FROM tests ORDER BY test").fetchall()]
 
     def add_set_up(self, run: str, seconds: float) -> None:
         """Remember how long the jobs of a run on GitHub took before their first session."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Literal
 
 import msgspec
@@ -22,6 +23,30 @@ class Licenses(msgspec.Struct, frozen=True, kw_only=True):
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     ignore: dict[str, str] = {}
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """A test that may fail and then pass, for a while.
+
+    Attributes:
+        test: Its node id, the file relative to the root: `tests/test_mail.py::test_sent`.
+        owner: Who makes it reliable.
+        until: The last day, in UTC; after it the entry is red.
+        reason: What is known of the cause.
+    """
+
+    test: str
+    owner: str
+    until: date
+    reason: str
+
+    def covers(self, test: str) -> bool:
+        """Whether a test is meant: it is named, with its parameters or for all of them."""
+        return test == self.test or test.startswith(f"{self.test}[")
+
+    def expired(self, today: date) -> bool:
+        """Whether its last day is over."""
+        return self.until < today
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
@@ -46,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
         remote_cache: Whether verdicts of pushes to the default branch let later runs on GitHub skip jobs.
         service_backend: The backend that services get, such as "native"; None for the first that can be used.
         affected: Whether pull requests on GitHub run only what their changes affect.
+        quarantine: Flaky tests that are no failure for a while; they need a stage with `retries`.
     """
 
     packages: tuple[str, ...] | None = None
@@ -64,6 +90,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     remote_cache: bool = False
     affected: bool = False
     service_backend: str | None = None
+    quarantine: tuple[Quarantined, ...] = ()
 
     @property
     def plans_at_run_time(self) -> bool:

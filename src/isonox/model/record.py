@@ -105,6 +105,25 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
 
 
+class Flaky(msgspec.Struct, frozen=True, kw_only=True):
+    """A test that failed, and passed when it was run again.
+
+    Attributes:
+        test: Its node id, the file relative to the workspace's root.
+        runs: How often it ran.
+        failures: How many of these failed.
+        message: The first line of its first failure.
+        quarantine: Who makes it reliable, and until when, as `[tool.isonox] quarantine` says; empty where it is not in
+            there, so that it makes the job red.
+    """
+
+    test: str
+    runs: int
+    failures: int
+    message: str = ""
+    quarantine: str = ""
+
+
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """A job that this one asked for with `session.notify`: a session, or a shard of one."""
 
@@ -160,6 +179,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         reason: Why the verdict is not plain "passed": the error, the waiver's reason, the job that blocks it.
         started: UTC, ISO 8601 with seconds.
         seconds: Wall time of the whole session, its environment included.
+        tests: Those that passed when they were run again count as passed; `flaky` names them.
         distributions: Name and version of everything installed in the session's environment.
         artifacts: Files kept, relative to the run's `artifacts/` folder.
         written_by: "session" (the wrapper inside the session) or "run" (the parent or the gate, for a job that
@@ -196,6 +216,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     distributions: dict[str, str] = {}
     tests: TestCounts | None = None
     split: Split | None = None
+    flaky: tuple[Flaky, ...] = ()
     coverage_percent: float | None = None
     findings: tuple[Finding, ...] = ()
     notified: tuple[Notification, ...] = ()
@@ -248,6 +269,8 @@ def doubt(record: Record) -> str:
     match record.verdict:
         case Verdict.PASSED | Verdict.CACHED if record.tests is not None and record.tests.total == 0:
             return "no test was run"
+        case Verdict.PASSED | Verdict.CACHED if any(not one.quarantine for one in record.flaky):
+            return "a test was flaky, and is not in quarantine"
         case Verdict.WAIVED if not record.reason.strip():
             return "it was waived without a reason"
         case Verdict.CACHED if not record.from_run:

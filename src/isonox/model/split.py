@@ -17,11 +17,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         version: Version of this document's format.
         job: The job's id.
         folder: Where pytest ran, relative to the workspace's root.
+        root: From where node ids go, relative to the workspace's root.
         by: What stays together: "test", "class" or "module".
         durations: SHA-256 of the durations that decided; empty where there were none, or the session is not split.
         collected: Node ids, sorted: the whole suite's.
         executed: Those that ran, by their place in `collected`.
         seconds: How long each of these took, its set-up and teardown included.
+        failed: Those that failed when they ran first, by their place in `collected`.
         shard: Which shard the job is (`2/6`); empty for a job that is none.
     """
 
@@ -29,11 +31,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     job: str
     shard: str = ""
     folder: str = "."
+    root: str = "."
     by: str = "test"
     durations: str = ""
     collected: tuple[str, ...]
     executed: tuple[int, ...]
     seconds: tuple[float, ...]
+    failed: tuple[int, ...] = ()
 
     @property
     def ran(self) -> dict[str, float]:

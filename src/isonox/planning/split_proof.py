@@ -22,7 +22,7 @@ def damage(evidence: Evidence) -> str:
     places = evidence.executed
     if len(places) != len(evidence.seconds) or len(set(places)) != len(places):
         return "it contradicts itself"
-    if any(not 0 <= place < len(evidence.collected) for place in places):
+    if any(not 0 <= place < len(evidence.collected) for place in (*places, *evidence.failed)):
         return "it names tests that it did not collect"
     return ""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from isonox.model.events import RunEnded
-    from isonox.model.record import Record, TestCounts
+    from isonox.model.record import Flaky, Record
     from isonox.model.split import Whole
     from isonox.report.document import Repeat, RunDocument
 
@@ -213,16 +213,18 @@ def _cells(run: RunDocument) -> list[tuple[str, ...]]:
             wording.one_line(record.job),
             record.verdict.value,
             wording.span(record.seconds) if record.seconds > 0 else "",
-            _tests(record.tests),
+            _tests(record),
         )
         for record in _grouped(run)
     ]
 
 
-def _tests(tests: TestCounts | None) -> str:
+def _tests(record: Record) -> str:
+    tests, flaky = record.tests, len(record.flaky)
     if tests is None:
         return ""
-    found = [(tests.passed, "passed"), (tests.failed + tests.errors, "failed"), (tests.skipped, "skipped")]
+    found = [(tests.passed - flaky, "passed"), (flaky, "flaky"), (tests.failed + tests.errors, "failed")]
+    found.append((tests.skipped, "skipped"))
     return ", ".join(f"{number} {word}" for number, word in found if number) or "none"
 
 
@@ -242,6 +244,14 @@ def _notes(run: RunDocument, width: int) -> Iterator[tuple[str, str]]:
         shown = Text(f"{label}: {text}")
         shown.truncate(2 * width - 1, overflow="ellipsis")
         yield label, shown.plain.removeprefix(f"{label}: ")
+
+
+def _flaky(tests: Sequence[Flaky]) -> str:
+    """Return which tests failed before they passed, each once."""
+    forgiven = {one.test for one in tests if one.quarantine} - {one.test for one in tests if not one.quarantine}
+    names = [f"{one.test} (in quarantine)" if one.test in forgiven else one.test for one in tests]
+    told = [wording.one_line(name) for name in dict.fromkeys(names)]
+    return f"{wording.count(len(told), 'test')} failed before passing: {wording.some(told, _NAMED)}"
 
 
 def _split(whole: Whole) -> str:
@@ -267,6 +277,8 @@ def _totals(run: RunDocument) -> list[tuple[str, str]]:
     if tests := run.tests:
         skipped = f", {tests.skipped} skipped" if tests.skipped else ""
         lines.append(("", f"{tests.passed} passed, {tests.failed + tests.errors} failed{skipped}"))
+    if flaky := [one for record in run.records for one in record.flaky]:
+        lines.append(("flaky", _flaky(flaky)))
     measured = [(wording.one_line(record.job), record.coverage_percent) for record in run.records]
     lines += [("split", _split(whole)) for whole in run.splits]
     lines += [("coverage", f"{percent:.1f} % ({job})") for job, percent in measured if percent is not None]

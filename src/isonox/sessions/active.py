@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from isonox.model.config import Config
     from isonox.model.pipeline import Facts
-    from isonox.model.record import Command, Finding, Installation, Notification, Split, TestCounts
+    from isonox.model.record import Command, Finding, Flaky, Installation, Notification, Split, TestCounts
     from isonox.model.shard import Shard
     from isonox.sessions.messages import Planned
     from isonox.sessions.run_directory import RunDirectory
@@ -52,6 +52,7 @@ class ActiveJob:
     traced_since: float = 0.0
     tests: TestCounts | None = None
     split: Split | None = None
+    flaky: tuple[Flaky, ...] = ()
     coverage_percent: float | None = None
     missing_interpreter: str | None = None
     timed_out: bool = False

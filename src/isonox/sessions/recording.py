@@ -126,6 +126,7 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
         distributions=seen.get("distributions", {}),
         tests=job.tests,
         split=job.split,
+        flaky=job.flaky,
         coverage_percent=job.coverage_percent,
         findings=tuple(job.findings),
         notified=tuple(job.notified),

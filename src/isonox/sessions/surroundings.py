@@ -15,7 +15,7 @@ import msgspec
 from isonox.cache.fingerprint import Discovered, Surroundings
 from isonox.errors import IsonoxError, StateError
 from isonox.sessions import known
-from isonox.system import files
+from isonox.system import clock, files
 from isonox.system.version import identity
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def of(root: Path, project: Project, tree: Tree, memory: Memory, environ: Mappin
         isonox=identity(),
         platform=_platform(),
         configuration=_hash(msgspec.json.encode(project.config)),
+        expired=tuple(one.test for one in project.config.quarantine if one.expired(clock.now().date())),
         noxfile=_hash(_imported(project, tree).encode("utf-8", "surrogateescape")),
         declarations=project.declarations,
         interpreters={"": own, **{python: finder.identity(python) for python in asked}},

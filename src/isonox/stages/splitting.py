@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from isonox.stages.options import StageOptions
 
 _PLUGIN = "isonox_pytest"
+_ONLY = "only"
+_NOTHING_RAN: dict[str, Any] = {"executed": {}, "failed": {}, "passed": ()}
 _SEEDS = 1_000_000
 
 
@@ -38,16 +40,47 @@ class Taking(NamedTuple):
         split: Whether the stage has shards, even if it is only one.
         by: What stays together: "test", "class" or "module".
         random_order: Whether the tests run in a random order.
+        retries: How often a failed test is run again, at most.
     """
 
     split: bool = False
     by: str = shards.TEST
     random_order: bool = False
+    retries: int = 0
 
     @property
     def is_needed(self) -> bool:
         """Whether pytest is to take part at all."""
-        return self.split or self.random_order
+        return self.split or self.random_order or self.retries > 0
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What pytest left of one process, its tests by node id.
+
+    Attributes:
+        root: Pytest's root folder, from which node ids go.
+        durations: Digest of those that decided which shard a test is in.
+        seen: Every test that was found.
+        tests: Those that pytest's own options mean: the whole suite.
+        selected: Those of them that were to run.
+        executed: Those that ran, with their seconds.
+        failed: Those that failed, each with the first line of why.
+        passed: Those that passed, from set-up to teardown.
+    """
+
+    root: str
+    durations: str
+    seen: tuple[str, ...]
+    tests: tuple[str, ...]
+    selected: tuple[str, ...]
+    executed: dict[str, float]
+    failed: dict[str, str]
+    passed: frozenset[str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything ran: pytest was neither stopped nor did it stop at a failure."""
+        return self.executed.keys() >= set(self.selected)
 
 
 def options(
@@ -66,6 +99,8 @@ def options(
         ConfigurationError: They make no sense, or `.test_durations` can't be read.
     """
     check(f"{name}: split_by", taking.by, shards.WAYS)
+    if taking.retries < 0:
+        raise ConfigurationError(f"{name}: retries={taking.retries} must be 0 or more")
     if count is not None and given.get("inputs") is not None and not folders:  # a package's file is its own anyway
         given = with_inputs(given, shards.FILE)
     found: dict[str, Any] = {**given}
@@ -102,7 +137,7 @@ def durations(folder: Path) -> dict[str, float]:
 
 
 class Pytest:
-    """One run of pytest that takes a shard's tests.
+    """A job's pytest, which takes a shard's tests, or runs failed ones again.
 
     Args:
         session: The running session; its artifacts get what shows which tests ran.
@@ -112,6 +147,8 @@ class Pytest:
     Attributes:
         seed: Of the random order; None where the order is pytest's own.
         is_empty: Once it ran: whether the suite has fewer tests than shards, so that none of them is this one's.
+        retries: How often a failed test is run again, at most.
+        only: The tests to run, by node id; None for all that are this job's.
 
     Raises:
         ConfigurationError: `.test_durations` can't be read.
@@ -125,6 +162,8 @@ class Pytest:
         given = session.seed
         self.seed = (secrets.randbelow(_SEEDS) if given is None else given) if taking.random_order else None
         self.is_empty = False
+        self.only: tuple[str, ...] | None = None
+        self.retries = taking.retries
 
     def arguments(self) -> list[str]:
         """Return pytest's arguments."""
@@ -141,36 +180,43 @@ class Pytest:
             "place": shard.index - 1,
             "by": self._taking.by,
             "seed": self.seed,
+            "only": None if self.only is None else str(self._session.artifacts / f"{_ONLY}.json"),
         }
+        if self.only is not None:  # they may be more than a variable holds
+            files.write_atomic(self._session.artifacts / f"{_ONLY}.json", msgspec.json.encode(self.only))
         around = filter(None, (str(Path(plugin.__file__).parent), os.environ.get("PYTHONPATH")))
         return {"PYTHONPATH": os.pathsep.join(around), "ISONOX_PYTEST": json.dumps(setting)}
 
-    def keep(self) -> None:
-        """Keep what pytest collected and ran; nothing where it ended before it had collected anything."""
+    def left(self) -> Left | None:
+        """Return what pytest left, and take it away; None where it ended before it had collected anything."""
+        self._left(_ONLY)
+        found, ran = self._left("collected"), self._left("executed") or {}
+        return None if found is None else msgspec.convert({**_NOTHING_RAN, **found, **ran}, Left)
+
+    def keep(self, left: Left) -> None:
+        """Keep what pytest collected and ran first."""
         session = self._session
         shard = str(session.shard) if session.shard.count > 1 else ""
-        found = self._left("collected")
-        executed = self._left("executed") or {}
-        if found is None:
-            return
-        tests = found["tests"]
+        tests, executed = left.tests, left.executed
         places = [place for place, test in enumerate(tests) if test in executed]
-        self.is_empty = bool(shard and tests) and not found["selected"]
+        self.is_empty = bool(shard and tests) and not left.selected
         evidence = split.Evidence(
             job=session.job,
             shard=shard,
             folder=os.path.relpath(self._folder, session.root).replace(os.sep, "/"),
             by=self._taking.by,
-            durations=found["durations"],
+            root=os.path.relpath(left.root, session.root).replace(os.sep, "/"),
+            durations=left.durations,
             collected=tuple(test.encode("utf-8", "backslashreplace").decode() for test in tests),
             executed=tuple(places),
             seconds=tuple(executed[tests[place]] for place in places),
+            failed=tuple(place for place, test in enumerate(tests) if test in left.failed),
         )
         content = msgspec.json.encode(evidence)
         files.write_atomic(session.artifacts / split.FILE, content)
         digest = hashlib.sha256(content).hexdigest() if shard else ""
         session.report_split(
-            record.Split(collected=len(tests), selected=found["selected"], evidence=digest, seed=self.seed)
+            record.Split(collected=len(tests), selected=len(left.selected), evidence=digest, seed=self.seed)
         )
         if self.seed is not None:
             session.note(f"random order: ISONOX_SEED={self.seed} repeats it")

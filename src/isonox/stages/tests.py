@@ -18,7 +18,7 @@ from isonox.model.record import TestCounts
 from isonox.sessions import install, project
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import coverage_data, outcome, sources, splitting
+from isonox.stages import coverage_data, outcome, retrying, sources, splitting
 from isonox.stages.options import StageOptions, install_tools, with_inputs
 from isonox.stages.options import pythons as default_pythons
 
@@ -54,6 +54,7 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
     shards: int | Literal["auto"] | None = None,
     split_by: str = "test",
     random_order: bool = False,
+    retries: int = 0,
     **options: Unpack[StageOptions],
 ) -> None:
     """Declare the session `tests`: pytest, once per Python, with the project installed.
@@ -84,6 +85,9 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
             a file), for fixtures of these scopes that are expensive.
         random_order: Run the files, their classes, and the tests in them in a random order. The seed is in the record,
             and `ISONOX_SEED` repeats it. Verdicts are not cached, unless `cache` says so.
+        retries: Run the tests that failed again, alone in a process of their own, up to so many times. One that passes
+            then is flaky: the job is red and says so, unless `[tool.isonox] quarantine` names the test, and its
+            verdict is not cached. A test that fails each time is red in any case.
         options: As for `isonox.session`.
 
     Raises:
@@ -92,7 +96,7 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
     declared = _with_weight(name, workers, options)
     if per_package:
         declared = with_inputs(declared, *_configuration())
-    taking = splitting.Taking(split=shards is not None, by=split_by, random_order=random_order)
+    taking = splitting.Taking(split=shards is not None, by=split_by, random_order=random_order, retries=retries)
     packages = project.packages(per_package, session=name) if per_package else ()
     split = splitting.options(name, shards, taking, declared, packages)
     spread = ["--numprocesses=auto", *([f"--maxprocesses={workers}"] if isinstance(workers, int) else [])]
@@ -103,13 +107,13 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         install_tools(session, name, *tools, group=group, fallbacks=("tests", "dev"), with_project=True)
         argv = [*(["-m", markers] if markers else []), *(spread if workers else [])]
         own = splitting.Pytest(session, _folder(session), taking) if taking.is_needed else None
-        done, counts = _run(session, argv, paths, coverage=coverage, workers=workers is not None, own=own)
-        problem = coverage_data.combine(session) if coverage else ""
+        done, counts, complaints = _run(session, argv, paths, coverage=coverage, workers=workers is not None, own=own)
+        complaints += [coverage_data.combine(session)] if coverage else []
         if own and own.is_empty and done.code in (0, _NOTHING_COLLECTED):
             _leave_nothing(session)
             return
-        _judge(session, done, counts, markers)
-        outcome.judge(session, [problem])
+        _judge(session, done, counts, markers, complaints)
+        outcome.judge(session, complaints)
         if coverage and not session.posargs:
             coverage_data.check_left(session)
 
@@ -155,37 +159,57 @@ def _run(  # noqa: PLR0913 - how the tests run
     coverage: bool,
     workers: bool,
     own: splitting.Pytest | None,
-) -> tuple[Outcome, TestCounts]:
-    """Run pytest in the package's folder; what the report says is in the record then."""
-    package = session.package
+) -> tuple[Outcome, TestCounts, list[str]]:
+    """Run pytest in the package's folder; what the report says is in the record then.
+
+    Returns:
+        How pytest ended, how many tests passed in the end, and what is wrong beside tests that failed for good.
+    """
     folder = _folder(session)
     shutil.rmtree(session.artifacts)
+    argv, env = _command(session, paths, coverage=coverage, workers=workers)
+
+    def once(name: str) -> Outcome:
+        # JUnit's older form has the line of each test
+        report = [f"--junit-xml={session.artifacts / name}", "--override-ini=junit_family=xunit1"]
+        given = {**env, **(own.variables() if own else {})}
+        extra = own.arguments() if own else ()
+        with nullcontext() if folder == session.root else session.chdir(folder):
+            done = outcome.run(session, *argv, *report, *extra, *options, *session.posargs, env=given)
+        _redact(session.artifacts / name)
+        return done
+
+    done = once(JUNIT)
+    counts = _read(session, session.artifacts / JUNIT, folder)
+    left = own.left() if own else None
+    if own is None or left is None:
+        return done, counts, []
+    own.keep(left)
+    if own.retries == 0:
+        return done, counts, []
+    return retrying.again(session, own, left, once, done=done, counts=counts)
+
+
+def _command(
+    session: Session, paths: Sequence[str], *, coverage: bool, workers: bool
+) -> tuple[list[str], dict[str, str]]:
+    """Return how pytest is called in the package's folder, and the variables for it."""
+    package, folder = session.package, _folder(session)
     argv: list[str] = ["pytest"]
     env: dict[str, str] = {}
     if coverage:
         code = sources.code_of(session.root, package)
         argv, env = coverage_data.measuring(session, folder, code, workers=workers)
-    report = session.artifacts / JUNIT
-    # JUnit's older form has the line of each test
-    argv += [f"--junit-xml={report}", "--override-ini=junit_family=xunit1"]
     if coverage and "pytest-cov" in install.installed(session):
         argv.append("--no-cov")  # it would measure a second time, into another file
     if not sources.name_paths(session.posargs, folder):
         if missing := [path for path in paths if not (folder / path).exists()]:
             session.error(f"there is no {missing[0]!r} in {folder}, which the noxfile names in `paths`")
         argv += paths
-    if own:
-        argv += own.arguments()
-        env = env | own.variables()
-    with nullcontext() if folder == session.root else session.chdir(folder):
-        done = outcome.run(session, *argv, *options, *session.posargs, env=env)
-    _redact(report)
-    if own:
-        own.keep()
-    return done, _read(session, report, folder)
+    return argv, env
 
 
-def _judge(session: Session, done: Outcome, counts: TestCounts, markers: str | None) -> None:
+def _judge(session: Session, done: Outcome, counts: TestCounts, markers: str | None, complaints: Sequence[str]) -> None:
     """End the session red for every way in which tests can fail, or not have run."""
     if done.code == _NOTHING_COLLECTED or (done.code == 0 and counts.total == 0):
         if session.posargs:
@@ -194,7 +218,8 @@ def _judge(session: Session, done: Outcome, counts: TestCounts, markers: str | N
         session.error(f"no test was collected{where}: write one, or take the stage out of the noxfile")
     if done.failed:
         bad = counts.failed + counts.errors
-        session.error(f"{bad} of {counts.total} tests failed" if bad else f"pytest failed: {done}")
+        failed = f"{bad} of {counts.total} tests failed" if bad else f"pytest failed: {done}"
+        outcome.judge(session, [failed, *complaints])
     if counts.passed == 0 and session.shard.count > 1:
         session.note("every test of this shard was skipped")  # whether that is so of all, the run's proof tells
     elif counts.passed == 0:

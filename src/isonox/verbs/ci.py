@@ -182,11 +182,15 @@ def _report(ended: RunEnded, *, json: bool) -> None:
 
 
 def _forgotten(checkout: Checkout, ended: RunEnded) -> list[str]:
-    """Keep the durations for the next run's estimates; return what went wrong with that, if anything."""
+    """Keep the durations for the next run, and count its tests; return what went wrong with that, if anything."""
     run = [record for record in ended.records if not record.from_run]
     try:
         if run:
             checkout.history.add(run)
     except StateError as error:
         return [f"durations were not kept for the next estimates: {error}"]
-    return []
+    if not any(record.split for record in run):
+        return []
+    from isonox.verbs import tested  # noqa: PLC0415 - only where tests say which of them ran
+
+    return tested.count(checkout.history, RunDirectory(ended.directory), run)

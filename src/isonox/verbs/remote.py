@@ -15,6 +15,7 @@ from isonox.model.verdict import Verdict
 from isonox.sessions.messages import RUN_VARIABLE
 from isonox.sessions.run_directory import RunDirectory
 from isonox.system import clock, github
+from isonox.verbs import tested
 from isonox.verbs.results import Results
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def leave(checkout: Checkout, plan: Plan, records: Iterable[Record], directory: 
             checkout.history.add_set_up(directory.id, set_up)
     except StateError as error:
         problems.append(f"durations were not kept for the next estimates: {error}")
+    problems += tested.count(checkout.history, directory, records)
     if config.remote_cache:
         problems += _keep(checkout, plan, records, directory)
     return problems

@@ -211,6 +211,8 @@ def _refusal(plan: Plan, record: Record, by_job: Mapping[str, Record]) -> str:
     """Return why a job that has passed is not kept, as far as its record tells."""
     if not record.traced and record.verdict is Verdict.PASSED:
         return "what it read could not be watched"
+    if record.flaky:
+        return f"{len(record.flaky)} of its tests failed before they passed"
     if record.notified:
         return "it asked for other sessions (session.notify)"
     for name in plan.by_id[record.job].requires:

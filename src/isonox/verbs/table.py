@@ -23,7 +23,7 @@ _STAGES = {
 #: The others have a module of their name.
 NAMES = (
     "ci", "plan", "estimate", "affected", "gate", *_STAGES, "workflows", "verify", "doctor", "services", "compare",
-    "cache", "split", "init",
+    "cache", "split", "flaky", "init",
 )  # fmt: skip
 
 

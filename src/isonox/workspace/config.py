@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from isonox.errors import ConfigurationErrors, GitError, did_you_mean
-from isonox.model.config import Config, Licenses
+from isonox.model.config import Config, Licenses, Quarantined
 from isonox.workspace import members, pyproject, pythons
 
 if TYPE_CHECKING:
@@ -165,6 +166,25 @@ def _licenses(value: Any) -> Iterator[str]:
             yield f'.ignore.{name}: needs a reason, such as "vendored; reviewed by legal"'
 
 
+def _quarantine(value: Any) -> Iterator[str]:
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        yield ": expected a list of tables, each written as [[tool.isonox.quarantine]]"
+        return
+    known = Quarantined.__struct_fields__
+    for index, entry in enumerate(value):
+        yield from (f"[{index}].{key}: unknown key{did_you_mean(key, known)}" for key in entry if key not in known)
+        for key in known:
+            found = entry.get(key)
+            if key not in entry:
+                yield f"[{index}]: has no {key!r}; test, owner, until and reason are needed"
+            elif key != "until":
+                yield from (f"[{index}].{key}{message}" for message in _string(found))
+            elif not isinstance(found, date) or isinstance(found, datetime):
+                yield f"[{index}].until: expected a date without quotes, such as 2026-12-31, got {_kind(found)}"
+        if any(entry.get("test") == other.get("test") for other in value[:index]):
+            yield f"[{index}].test: {entry.get('test')!r} is there twice"
+
+
 _CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
     "packages": _strings,
     "pythons": _pythons,
@@ -182,6 +202,7 @@ _CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
     "remote-cache": _boolean,
     "affected": _boolean,
     "service-backend": _backend,
+    "quarantine": _quarantine,
 }
 
 

@@ -47,6 +47,8 @@ class _Taking:
         self.is_worker = is_worker
         self.seconds: dict[str, float] = {}
         self.executed: set[str] = set()
+        self.failed: dict[str, str] = {}
+        self.passed: set[str] = set()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -56,13 +58,18 @@ class _Taking:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
         """Choose when everybody else has chosen: what is collected then is the same in every shard."""
+        seen = sorted({item.nodeid for item in items})
         yield
         tests = sorted({item.nodeid for item in items})
         digest = self._choose(config, items, tests) if self.setting["count"] > 1 else ""
         if self.setting["seed"] is not None:
             items[:] = _shuffled(items, random.Random(self.setting["seed"]))  # noqa: S311 - an order  # nosec B311
-        selected = len({item.nodeid for item in items})
-        self._leave("collected", {"durations": digest, "tests": tests, "selected": selected})
+        if self.setting["only"] is not None:
+            with open(self.setting["only"], "rb") as file:  # noqa: PTH123 - what is given is a text
+                _keep(config, items, set(json.load(file)))
+        mine = sorted({item.nodeid for item in items})
+        found = {"root": str(config.rootpath), "durations": digest, "seen": seen, "tests": tests, "selected": mine}
+        self._leave("collected", found)
 
     def _choose(self, config: pytest.Config, items: list[pytest.Item], tests: list[str]) -> str:
         """Keep this shard's tests; return the digest of the durations that decided."""
@@ -73,10 +80,7 @@ class _Taking:
                 content = file.read()
         durations = shards.parsed(content) if content else {}
         mine = set(shards.assigned(tests, durations, self.setting["count"], self.setting["by"])[self.setting["place"]])
-        others = [item for item in items if item.nodeid not in mine]
-        items[:] = [item for item in items if item.nodeid in mine]
-        if others:
-            config.hook.pytest_deselected(items=others)
+        _keep(config, items, mine)
         return hashlib.sha256(content).hexdigest() if content else ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -84,12 +88,17 @@ class _Taking:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
         if report.when == "call" or (report.when == "setup" and report.outcome != "passed"):
             self.executed.add(report.nodeid)
+        if report.failed:
+            self.failed.setdefault(report.nodeid, _message(report))
+        elif report.when == "call" and report.passed:
+            self.passed.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
         """Leave what ran; with pytest-xdist, the process that hears of every test does."""
         if not self.is_worker:
             ran = {test: round(seconds, 6) for test, seconds in self.seconds.items() if test in self.executed}
-            self._leave("executed", ran)
+            passed = sorted(self.passed.difference(self.failed))
+            self._leave("executed", {"executed": ran, "failed": self.failed, "passed": passed})
 
     def _leave(self, what: str, document: object) -> None:
         path = f"{self.setting['folder']}/{what}.json"
@@ -97,6 +106,21 @@ class _Taking:
         with open(own, "w", encoding="ascii") as file:  # noqa: PTH123 - as above
             json.dump(document, file)
         os.replace(own, path)  # noqa: PTH105 - as above
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], tests: set[str]) -> None:
+    """Deselect all but some tests."""
+    others = [item for item in items if item.nodeid not in tests]
+    items[:] = [item for item in items if item.nodeid in tests]
+    if others:
+        config.hook.pytest_deselected(items=others)
+
+
+def _message(report: pytest.TestReport) -> str:
+    """Return the first line of what a failed test says."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = str(crash.message if crash else report.longreprtext)
+    return next((line.strip() for line in text.splitlines() if line.strip()), "failed")
 
 
 def _shards(path: str) -> Any:
