@@ -8,6 +8,22 @@ from isonox.report import plan_view, wording
 
 if TYPE_CHECKING:
     from isonox.history.flakiness import FlakinessDocument
+    from isonox.model.hunt import Factor, HuntDocument
+
+#: Smaller than this is shown as that.
+_LEAST = 0.0001
+
+_HUNTED = ("factor", "varied", "as usual", "p")
+
+#: What each factor of a hunt is.
+_FACTORS = {
+    "alone": "alone, without its file's other tests",
+    "order": "the file in a random order",
+    "hashes": "another PYTHONHASHSEED",
+    "random": "another seed of random",
+    "load": "busy processes beside it",
+    "zone": "another time zone",
+}
 
 _HEADINGS = ("test", "fails", "95 % interval", "failed", "flaky", "last failed", "quarantine")
 
@@ -39,3 +55,47 @@ def show(document: FlakinessDocument) -> str:
     if not rows:
         return "\n".join([f"no test has failed: {known} counted", *below[1:]])
     return plan_view.page(_HEADINGS, rows, below)
+
+
+def show_hunt(document: HuntDocument) -> str:
+    """Return what each factor makes of a test, what follows from that, and how to repeat it."""
+    times = len(document.tries)
+    lines = [f"{document.test} failed in {document.failures} of {wording.count(times, 'run')} ({document.session})"]
+    messages = [one.message for one in document.tries if one.message]
+    lines += [f"it said: {messages[0]}"] if messages else []
+    if document.factors:
+        lines.append(_conclusion(document, times))
+    lines += [f"repeat: {document.repeat}"] if document.repeat else []
+    rows = [
+        (
+            _FACTORS[one.name],
+            f"{one.failures} of {one.runs}",
+            f"{one.usual_failures} of {one.usual_runs}",
+            _p(one.p),
+        )
+        for one in document.factors
+    ]
+    return plan_view.page(_HUNTED, rows, lines) if rows else "\n".join(map(wording.one_line, lines))
+
+
+def _conclusion(document: HuntDocument, times: int) -> str:
+    """Say which factors make a difference: with few runs, mostly none can be told to."""
+    if not document.failures:
+        return f"so in such runs it fails less than {min(1.0, 3 / times):.0%} of the time (95 %, the rule of three)"
+    if document.failures == times:
+        return "it fails whatever varies: it is broken, not flaky"
+    limit = f"p below {document.threshold:.4f} counts, for {len(document.factors)} factors are looked at"
+    found = [_difference(one) for one in document.factors if one.p < document.threshold]
+    if found:
+        return f"what makes a difference: {'; '.join(found)} ({limit})"
+    return f"no factor stands out ({limit}); most does {_difference(document.factors[0])}: try more runs, --times"
+
+
+def _difference(one: Factor) -> str:
+    more = "more" if one.fails_varied else "less"
+    figures = f"{one.failures} of {one.runs} against {one.usual_failures} of {one.usual_runs}"
+    return f"{_FACTORS[one.name]}: it fails {more}, {figures}"
+
+
+def _p(p: float) -> str:
+    return f"{p:.4f}" if p >= _LEAST else f"<{_LEAST}"

@@ -31,6 +31,7 @@ class ActiveJob:
     id: str
     shard: Shard | None = None
     seed: int | None = None
+    hunt: str = ""
     root: Path
     run: RunDirectory
     facts: Facts

@@ -38,7 +38,14 @@ from isonox.sessions import (
 )
 from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
-from isonox.sessions.messages import PLANNED_VARIABLE, RUN_VARIABLE, SEED_VARIABLE, SHARD_VARIABLE, Planned
+from isonox.sessions.messages import (
+    HUNT_VARIABLE,
+    PLANNED_VARIABLE,
+    RUN_VARIABLE,
+    SEED_VARIABLE,
+    SHARD_VARIABLE,
+    Planned,
+)
 from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
 from isonox.system import clock, files, github, processes, terminal
@@ -183,6 +190,7 @@ def _job(runner: SessionRunner, root: Path) -> ActiveJob:
         id=f"{name}#{shard}" if shard else name,
         shard=shard,
         seed=_seed(os.environ),
+        hunt=os.environ.get(HUNT_VARIABLE, ""),
         root=root,
         run=_run_directory(root),
         facts=facts,

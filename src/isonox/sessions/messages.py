@@ -21,6 +21,9 @@ SHARD_VARIABLE = "ISONOX_SHARD"
 #: The seed of a random order of tests: set by whoever repeats one.
 SEED_VARIABLE = "ISONOX_SEED"
 
+#: A test to run many times instead of all tests, as JSON: set by `isonox flaky --hunt` for its session.
+HUNT_VARIABLE = "ISONOX_HUNT"
+
 #: In the run's folder: what is declared, so that the processes of jobs need not read it again.
 DECLARED = "declared"
 

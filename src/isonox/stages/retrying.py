@@ -57,8 +57,8 @@ def again(  # noqa: PLR0913 - everything about the first time
                 break  # it ended in another way: what failed has failed
             passed = bad.keys() & ran.passed
             for test in sorted(passed):
-                message = active_job().redact(left.failed[test])
-                flaky[test] = Flaky(test=_named(session, left, test), runs=number + 1, failures=number, message=message)
+                name, message = named(session, left.root, test), active_job().redact(left.failed[test])
+                flaky[test] = Flaky(test=name, runs=number + 1, failures=number, message=message)
             bad = {test: failures + (test in ran.failed) for test, failures in bad.items() if test not in passed}
     if flaky and not bad:
         done = Outcome(0, done.output)
@@ -79,7 +79,7 @@ def _without(counts: TestCounts, flaky: int) -> TestCounts:
 def _judged(session: Session, left: Left, flaky: Iterable[Flaky], broken: dict[str, int]) -> list[str]:
     """Put the flaky tests into the record, with notes on those in quarantine; return what is wrong."""
     today = clock.now().date()
-    mine = [_named(session, left, test) for test in left.selected]
+    mine = [named(session, left.root, test) for test in left.selected]
     entries = [(one, [test for test in mine if one.covers(test)]) for one in session.config.quarantine]
     valid = {test: one for one, tests in entries for test in tests if not one.expired(today)}
     expired = [one for one, tests in entries if tests and one.expired(today)]
@@ -94,7 +94,7 @@ def _judged(session: Session, left: Left, flaky: Iterable[Flaky], broken: dict[s
         *_unforgiven(session, flaky, valid),
         *(
             f"{test}, in quarantine, failed in all {runs} runs: quarantine is for tests that pass in the end"
-            for test, runs in ((_named(session, left, test), runs) for test, runs in broken.items())
+            for test, runs in ((named(session, left.root, test), runs) for test, runs in broken.items())
             if test in valid
         ),
     ]
@@ -122,15 +122,15 @@ def _unforgiven(session: Session, flaky: Iterable[Flaky], valid: dict[str, Quara
 
 def _stale(session: Session, left: Left) -> Iterator[str]:
     """Yield which entries name a test that its file does not have any more."""
-    there = {_named(session, left, test) for test in left.seen}
+    there = {named(session, left.root, test) for test in left.seen}
     files = {test.partition("::")[0] for test in there}
     for one in session.config.quarantine:
         if one.test.partition("::")[0] in files and not session.posargs and not any(map(one.covers, there)):
             yield f"the quarantine names {one.test}, which is not there: take it out"
 
 
-def _named(session: Session, left: Left, test: str) -> str:
+def named(session: Session, root: str, test: str) -> str:
     """Return a test's node id from the workspace's root; pytest's own go from its root folder."""
     file, separator, rest = test.partition("::")
-    path = os.path.relpath(os.path.join(left.root, file), session.root).replace(os.sep, "/")  # noqa: PTH118 - a text
+    path = os.path.relpath(os.path.join(root, file), session.root).replace(os.sep, "/")  # noqa: PTH118 - a text
     return f"{path}{separator}{rest}".encode("utf-8", "backslashreplace").decode()

@@ -148,6 +148,7 @@ class Pytest:
         seed: Of the random order; None where the order is pytest's own.
         is_empty: Once it ran: whether the suite has fewer tests than shards, so that none of them is this one's.
         retries: How often a failed test is run again, at most.
+        random: What Python's `random` is seeded with before each test; None where it is left alone.
         only: The tests to run, by node id; None for all that are this job's.
 
     Raises:
@@ -162,6 +163,7 @@ class Pytest:
         given = session.seed
         self.seed = (secrets.randbelow(_SEEDS) if given is None else given) if taking.random_order else None
         self.is_empty = False
+        self.random: int | None = None
         self.only: tuple[str, ...] | None = None
         self.retries = taking.retries
 
@@ -180,6 +182,7 @@ class Pytest:
             "place": shard.index - 1,
             "by": self._taking.by,
             "seed": self.seed,
+            "random": self.random,
             "only": None if self.only is None else str(self._session.artifacts / f"{_ONLY}.json"),
         }
         if self.only is not None:  # they may be more than a variable holds

@@ -18,7 +18,7 @@ from isonox.model.record import TestCounts
 from isonox.sessions import install, project
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import coverage_data, outcome, retrying, sources, splitting
+from isonox.stages import coverage_data, hunting, outcome, retrying, sources, splitting
 from isonox.stages.options import StageOptions, install_tools, with_inputs
 from isonox.stages.options import pythons as default_pythons
 
@@ -105,6 +105,8 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
     def run_tests(session: Session) -> None:
         """Run the tests with pytest."""
         install_tools(session, name, *tools, group=group, fallbacks=("tests", "dev"), with_project=True)
+        if wanted := active_job().hunt:
+            hunting.hunt(session, _folder(session), wanted)
         argv = [*(["-m", markers] if markers else []), *(spread if workers else [])]
         own = splitting.Pytest(session, _folder(session), taking) if taking.is_needed else None
         done, counts, complaints = _run(session, argv, paths, coverage=coverage, workers=workers is not None, own=own)

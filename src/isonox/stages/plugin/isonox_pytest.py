@@ -83,6 +83,12 @@ class _Taking:
         _keep(config, items, mine)
         return hashlib.sha256(content).hexdigest() if content else ""
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Start Python's `random` at a known place, in a hunt."""
+        if self.setting["random"] is not None:
+            random.seed(self.setting["random"])
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a test that ran: its call ended, or its set-up kept it from being called."""
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
