@@ -47,7 +47,6 @@ ALLOWED: dict[str, str] = {
     "coverage_percent": "moves with timing and platform; the verdict on it is compared",
     "findings": "words of tools; the verdict is compared",
     "notes": "words for people",
-    "split.evidence": "holds how long each test took; that no test was lost is judged in each run",
     "written_by": "how the record came about",
     "from_run": "where a cached verdict comes from",
     "fingerprint": "holds the machine's interpreter and programs, which are compared",
