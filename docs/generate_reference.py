@@ -20,8 +20,8 @@ import isonox
 from docs import docstrings, markdown, structs
 from isonox import errors, services, stages
 from isonox.errors import ExitCode, IsonoxError
-from isonox.history import comparison
-from isonox.model import config, pipeline, plan, record, split, verdict, workspace
+from isonox.history import comparison, flakiness
+from isonox.model import config, hunt, pipeline, plan, record, split, verdict, workspace
 from isonox.report import document
 from isonox.sessions import environment
 from isonox.verbs import affected, estimate
@@ -161,6 +161,9 @@ Where `packages` is not given, the packages are uv's workspace members; without 
         "## `[tool.isonox.licenses]`",
         docstrings.of(config.Licenses).summary,
         structs.fields(config.Licenses, structs.TOML),
+        "## `[[tool.isonox.quarantine]]`",
+        docstrings.of(config.Quarantined).summary,
+        structs.fields(config.Quarantined, structs.TOML),
     ]
     return markdown.joined(
         intro, markdown.code(inspect.cleandoc(example), "toml"), structs.fields(config.Config, structs.TOML), *licences
@@ -190,6 +193,8 @@ record of another version.
         ("Estimate of a run", "`isonox estimate --run RUN --json`", estimate.ValidationDocument),
         ("Tests of a job", "`.isonox/runs/<id>/artifacts/<job>/split.json`", split.Evidence),
         ("Balance of shards", "`isonox split --json`", split.SplitDocument),
+        ("Flaky tests", "`isonox flaky --json`", flakiness.FlakinessDocument),
+        ("Hunt", "`isonox flaky --hunt TEST --json`", hunt.HuntDocument),
         ("Pipeline", "`isonox plan --all --json`", pipeline.Pipeline),
         ("Workspace", "`isonox plan --packages --json`", workspace.Workspace),
     ]
