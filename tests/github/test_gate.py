@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from isonox.github.gate import judge
 from isonox.model.plan import Plan, PlannedJob, Selection
-from isonox.model.record import Notification, Record, TestCounts
+from isonox.model.record import Flaky, Notification, Record, TestCounts
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -230,6 +230,7 @@ def test_a_record_of_another_commit_does_not_count() -> None:
     ("facts", "reason"),
     [
         ({"tests": TestCounts()}, "no test was run"),
+        ({"flaky": (Flaky(test="t", runs=2, failures=1),)}, "a test was flaky, and is not in quarantine"),
         ({"verdict": Verdict.CACHED, "from_run": "6", "tests": TestCounts()}, "no test was run"),
         ({"verdict": Verdict.CACHED}, "it was cached, and does not say from which run"),
         ({"verdict": Verdict.WAIVED, "reason": " "}, "it was waived without a reason"),

@@ -100,6 +100,20 @@ def test_what_is_flaky_is_told_counted_and_never_cached(repository: MakeReposito
     assert "2 tests counted, 1 failed at least once\n" in table
 
 
+def test_shards_forgive_their_own_tests(repository: MakeRepository) -> None:
+    """A retry changes nothing of the proof that no test was lost; an expired entry is red in the shard that has it."""
+    noxfile = NOXFILE.replace("retries=1", "retries=1, shards=2")
+    repo = repository({**FILES, "noxfile.py": noxfile}, settings=entry("late", days=1) + entry("steady", days=-1))
+
+    document = json.loads(isonox(repo, "ci", "--json").stdout)
+    records = sorted(document["records"], key=lambda record: str(record["verdict"]))
+
+    assert ["failed", "passed"] == [record["verdict"] for record in records]
+    assert records[0]["reason"].startswith("the quarantine of tests/test_it.py::test_steady has expired on ")
+    assert [LATE] == [one["test"] for one in records[1]["flaky"]]
+    assert {"passed": 2, "failed": 0, "skipped": 0, "errors": 0} == document["tests"]
+
+
 def test_a_verdict_does_not_outlive_the_quarantine(repository: MakeRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     """The day after its last, the job runs again, and is red."""
     repo = repository(FILES, settings=entry("steady", days=2))

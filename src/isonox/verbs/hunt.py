@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,13 +24,16 @@ from isonox.planning.select import select
 from isonox.report import flaky_view
 from isonox.sessions import messages
 from isonox.sessions.run_directory import RunDirectory
-from isonox.system import files, terminal
+from isonox.system import files, processes, terminal
 from isonox.system.git import NOXFILE
 from isonox.verbs.checkout import Checkout
 
 if TYPE_CHECKING:
     from isonox.model.pipeline import Session
 
+
+#: Seconds between SIGTERM and SIGKILL for what is interrupted.
+_GRACE = 1.0
 
 #: A session hears in one variable what it has to try.
 _MOST = 1000
@@ -111,17 +115,23 @@ def _run(root: Path, session: str, wanted: Wanted) -> tuple[Try, ...]:
         }
         kept = {name: value for name, value in os.environ.items() if name not in messages.SELECTING_VARIABLES}
         arguments = [*messages.nox_arguments(NOXFILE), *messages.selecting_arguments(session, ())]
+        processes.become_subreaper()
+        for ends in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ends, signal.default_int_handler)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "isonox.sessions.child", *arguments],
+            cwd=root,
+            env={**kept, **given},
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            pass_fds=(lifeline,),
+            start_new_session=True,
+        )
         try:
-            subprocess.run(
-                [sys.executable, "-m", "isonox.sessions.child", *arguments],
-                cwd=root,
-                check=False,
-                env={**kept, **given},
-                stdin=subprocess.DEVNULL,
-                stdout=sys.stderr,
-                pass_fds=(lifeline,),
-            )
-        finally:
+            child.wait()
+        finally:  # interrupted or not: nothing goes on computing
+            processes.kill_tree(child.pid, grace=_GRACE)
+            processes.end_children()
             os.close(lifeline)
             os.close(held)
         directory = RunDirectory(Path(folder))
@@ -129,7 +139,8 @@ def _run(root: Path, session: str, wanted: Wanted) -> tuple[Try, ...]:
         if found.exists():
             return msgspec.json.decode(found.read_bytes(), type=tuple[Try, ...])
         reasons = [record.reason for record in directory.readable_records()[0] if not record.verdict.green]
-    raise IsonoxError(f"{session} could not run {wanted.test}: {reasons[0] if reasons else 'it is no tests stage'}")
+    ended = processes.describe_exit(child.returncode) if child.returncode else "it is no session of stages.tests"
+    raise IsonoxError(f"{session} could not run {wanted.test}: {reasons[0] if reasons else ended}")
 
 
 def _repeat(test: str, session: str, conditions: Conditions) -> str:
