@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from isonox.errors import StateError, UsageError
 from isonox.run.forked import Asked, Forked
 from isonox.run.spawned import Setting, Spawned
-from isonox.services import lease
-from isonox.sessions.messages import RUN_VARIABLE, SELECTING_VARIABLES, Planned
+from isonox.sessions.messages import OWNER_VARIABLE, RUN_VARIABLE, SELECTING_VARIABLES, Planned
 from isonox.system import files, processes
 
 if TYPE_CHECKING:
@@ -80,9 +79,8 @@ class NoxExecutor:
         kept = {name: value for name, value in environment.items() if name not in SELECTING_VARIABLES}
         # The child has isonox already; nox would make an environment of its own.
         self._root = root
-        self._self = lease.own_process()
-        owner = lease.encoded(self._self)
-        variables = {**kept, RUN_VARIABLE: str(directory.path), lease.OWNER_VARIABLE: owner, "NOX_SCRIPT_MODE": "none"}
+        owner = f"{os.getpid()}:{processes.identity(os.getpid())}"
+        variables = {**kept, RUN_VARIABLE: str(directory.path), OWNER_VARIABLE: owner, "NOX_SCRIPT_MODE": "none"}
         # Nobody writes to this pipe. When this process dies, however it dies, the kernel closes the writing end
         # and every child sees the end of file.
         self._lifeline, self._held = os.pipe()
@@ -167,6 +165,9 @@ class NoxExecutor:
         if self._forked:
             self._forked.close()
         processes.end_children()
-        lease.end_all(self._root, self._self)
+        if (self._root / files.STATE / "services").exists():
+            from isonox.services import lease  # noqa: PLC0415 - most runs have none
+
+            lease.end_all(self._root, lease.own_process())
         os.close(self._held)
         os.close(self._lifeline)

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-#: The process with which shared servers end, for its children: what `Process` holds, with a colon between.
-OWNER_VARIABLE = "ISONOX_SERVICES_OWNER"
-
 #: Seconds between two looks at a keeper that is starting; to find out how a server died; and for a keeper to end.
 _LOOK, _DYING, _ENDING = 0.25, 2.0, 15.0
 
@@ -257,7 +254,7 @@ def own_process() -> Process:
 
 
 def encoded(owner: Process) -> str:
-    """Return an owner as `OWNER_VARIABLE` has it."""
+    """Return an owner as a variable can hold it: its id, and what tells it from others that had or will have that."""
     return f"{owner.pid}:{owner.identity}"
 
 

@@ -39,7 +39,7 @@ from isonox.system import processes
 from isonox.system.version import own_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
     from types import FrameType
     from typing import NoReturn
 
@@ -227,7 +227,7 @@ def _hindrance(noxfile: str) -> str:
     return ""
 
 
-def _find_out(runners: Iterable[SessionRunner]) -> None:
+def _find_out(runners: Collection[SessionRunner]) -> None:
     """Find out once what is the same for every fork, and kept by whoever is asked for it."""
     own_version()
     platform.uname()
@@ -236,6 +236,8 @@ def _find_out(runners: Iterable[SessionRunner]) -> None:
     with contextlib.suppress(OSError):  # no temporary folder can be written
         tempfile.gettempdir()
     config = project.config(project.root())
+    if any(recording.facts_of(runner).services for runner in runners):
+        from isonox.sessions import servers  # noqa: F401, PLC0415 - each fork would import it
     environment.declared(os.environ, PLAIN, cores=1, extra=config.pass_env)
     for runner in {runner.name: runner for runner in runners if runner.envdir}.values():  # one of each stage
         name = recording.package_of(runner)

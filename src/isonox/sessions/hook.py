@@ -32,7 +32,6 @@ from isonox.sessions import (
     project,
     recording,
     redaction,
-    servers,
     trace,
     virtualenvs,
 )
@@ -40,6 +39,7 @@ from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
 from isonox.sessions.messages import (
     HUNT_VARIABLE,
+    OWNER_VARIABLE,
     PLANNED_VARIABLE,
     RUN_VARIABLE,
     SEED_VARIABLE,
@@ -74,6 +74,12 @@ def install() -> None:
 def _given_run() -> str | None:
     """Return the folder of the run that this process was started for; None in a hand-typed nox."""
     return os.environ.pop(RUN_VARIABLE, None) or None
+
+
+@functools.cache
+def _given_owner() -> str:
+    """Return the process that the run's services belong to; nothing in a hand-typed nox."""
+    return os.environ.pop(OWNER_VARIABLE, "")
 
 
 @functools.cache
@@ -183,7 +189,7 @@ def _seed(environ: Mapping[str, str]) -> int | None:
 
 def _job(runner: SessionRunner, root: Path) -> ActiveJob:
     facts = recording.facts_of(runner)
-    servers.given_owner()
+    _given_owner()
     planned = _planned()
     name, shard = recording.session_id(runner), _shard(runner, planned)
     return ActiveJob(
@@ -221,7 +227,10 @@ def _surroundings(runner: SessionRunner, job: ActiveJob, outer: dict[str, str], 
         if job.facts.environment == "declared":
             values = environment.declared(outer, job.facts, cores=job.cores, extra=job.config.pass_env)
             stack.enter_context(environment.replaced(values))
-        stack.enter_context(servers.serving(job, outer))
+        if job.facts.services:
+            from isonox.sessions import servers  # noqa: PLC0415 - most sessions do without
+
+            stack.enter_context(servers.serving(job, outer, _given_owner()))
         look_up = interpreter.find(job, interpreter.nox_finds)
         stack.enter_context(swapped(nox.virtualenv, "_find_python", look_up))
         stack.enter_context(commands.recorded(job))

@@ -15,7 +15,7 @@ from isonox.errors import IsonoxError
 from isonox.model.record import Undeclared
 from isonox.model.service import ServiceUse
 from isonox.services import backends, lease
-from isonox.services.lease import OWNER_VARIABLE, Lease, Needs
+from isonox.services.lease import Lease, Needs
 from isonox.services.state import sweep
 from isonox.system import clock
 
@@ -34,13 +34,14 @@ class Servers:
     Args:
         job: The job.
         outer: The variables that nox was started with.
+        owner: The process with which shared servers end, as `lease.encoded` returns it; empty for this one.
 
     Attributes:
         urls: By the variable that gets it; empty until they are ready.
         died: How servers died while they were used, by their services' names.
     """
 
-    def __init__(self, job: ActiveJob, outer: Mapping[str, str]) -> None:
+    def __init__(self, job: ActiveJob, outer: Mapping[str, str], owner: str) -> None:
         self.urls: dict[str, str] = {}
         self.died: dict[str, str] = {}
         self._job = job
@@ -48,7 +49,9 @@ class Servers:
         self._found: dict[str, Lease | BaseException] = {}
         wanted = backends.wanted(outer, job.config.service_backend or "")
         environ = {name: value for name, value in outer.items() if name not in job.facts.secrets}
-        self._needs = needs = Needs(job.root, _run_owner(job.root, job.pid), lease.own_process(), environ, wanted)
+        self._needs = needs = Needs(
+            job.root, _run_owner(job.root, job.pid, owner), lease.own_process(), environ, wanted
+        )
         self._threads = [
             threading.Thread(target=self._get, args=(one, needs), daemon=True) for one in job.facts.services
         ]
@@ -132,12 +135,9 @@ class Servers:
 
 
 @contextlib.contextmanager
-def serving(job: ActiveJob, outer: Mapping[str, str]) -> Iterator[None]:
-    """Have the job's services while the context is open."""
-    if not job.facts.services:
-        yield
-        return
-    job.servers = servers = Servers(job, outer)
+def serving(job: ActiveJob, outer: Mapping[str, str], owner: str) -> Iterator[None]:
+    """Have the job's services while the context is open; see `Servers`."""
+    job.servers = servers = Servers(job, outer, owner)
     try:
         yield
     finally:
@@ -146,21 +146,15 @@ def serving(job: ActiveJob, outer: Mapping[str, str]) -> Iterator[None]:
 
 
 @functools.cache
-def _run_owner(root: Path, pid: int) -> Process:
+def _run_owner(root: Path, pid: int, owner: str) -> Process:
     """Return the process with which shared servers end: that of the run, or this one."""
-    given = given_owner()
+    given = lease.decoded(owner)
     if given is not None and given.alive:
         return given
     own = lease.own_process()
     sweep(root)
     atexit.register(_end_own, root, own, pid)
     return own
-
-
-@functools.cache
-def given_owner() -> Process | None:
-    """Return the run's process, which the environment names until somebody has asked; None in a hand-typed nox."""
-    return lease.decoded(os.environ.pop(OWNER_VARIABLE, ""))
 
 
 def _end_own(root: Path, own: Process, pid: int) -> None:

@@ -13,12 +13,11 @@ from isonox.planning.build import planned_job
 from isonox.planning.estimates import Estimates
 from isonox.run.executor import NoxExecutor
 from isonox.run.loop import Loop
-from isonox.services.state import sweep
 from isonox.sessions import project
 from isonox.sessions.environment import given_cores
 from isonox.sessions.messages import DECLARED
 from isonox.sessions.run_directory import End
-from isonox.system import git, terminal
+from isonox.system import files, git, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,8 +72,11 @@ def run(  # noqa: PLR0913 - what to run, and how
     from isonox.report import summary  # noqa: F401, PLC0415 - draws tables: imported while the noxfile is being loaded
     from isonox.report.console import Board, Lines  # noqa: PLC0415 - as above
 
-    for left in sweep(checkout.root):
-        sys.stderr.write(f"note: removed {left}\n")
+    if (checkout.root / files.STATE / "services").exists():
+        from isonox.services.state import sweep  # noqa: PLC0415 - most workspaces have none
+
+        for left in sweep(checkout.root):
+            sys.stderr.write(f"note: removed {left}\n")
 
     stderr = terminal.stderr()
     board = live and stderr.is_terminal and not terminal.in_ci()
