@@ -9,7 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-KindName = Literal["postgres", "redis", "mysql", "rabbitmq", "questdb", "compose", "custom"]
+KindName = Literal["postgres", "redis", "mysql", "rabbitmq", "questdb", "compose", "custom", "application"]
 
 #: How people write these names.
 TITLES: dict[KindName, str] = {
@@ -18,6 +18,7 @@ TITLES: dict[KindName, str] = {
     "mysql": "MySQL",
     "rabbitmq": "RabbitMQ",
     "questdb": "QuestDB",
+    "application": "the application",
 }
 
 

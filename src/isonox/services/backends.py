@@ -125,7 +125,7 @@ class Native:
             "TZ": "UTC",
             **{name: fill(value, state) for name, value in state.service.environment.items()},
         }
-        options = {"cwd": folder, "env": variables, **who.options}
+        options = kind.options(tools.environ) or {"cwd": folder, "env": variables, **who.options}
         run = functools.partial(_run, tools, options, state.service.wait_seconds)
         program = state.program
         try:

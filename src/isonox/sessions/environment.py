@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ALLOWED = (
     # where things are
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TEMP", "TMP", "XDG_*",
+    "PLAYWRIGHT_BROWSERS_PATH",
     "PYENV_ROOT", "ASDF_DATA_DIR", "ASDF_DIR", "MISE_DATA_DIR",
     # Windows can't start a process without these
     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA",

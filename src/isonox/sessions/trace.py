@@ -79,6 +79,12 @@ def used(job: ActiveJob, path: str) -> None:
         files.append(job.trace, f"R{path}\0")
 
 
+def serves(job: ActiveJob, port: int) -> None:
+    """Note that the session itself answers at a port of this machine, by a program that may not be traced."""
+    if job.trace is not None:
+        files.append(job.trace, f"B{port}\0")
+
+
 def judged(job: ActiveJob, package: str | None, posargs: Iterable[str]) -> tuple[bool, tuple[Undeclared, ...]]:
     """Return whether the session was traced, and what it used beside its inputs."""
     if job.trace is None or (facts := _facts(job.trace)) is None:

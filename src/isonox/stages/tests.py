@@ -128,6 +128,13 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
     )(run_tests)
 
 
+def drive(session: Session, markers: str, paths: Sequence[str], *arguments: str) -> None:
+    """Run the tests of another stage, against what it has started; the session ends red where they fail."""
+    options = [*(["-m", markers] if markers else []), *arguments]
+    done, counts = _run(session, options, paths, coverage=False, workers=False, own=None)
+    _judge(session, done, counts, markers)
+
+
 def _configuration() -> list[str]:
     """Return what a package's tests use from around the package."""
     places = [PurePosixPath(package.path) for package in project.workspace(project.root()).packages]

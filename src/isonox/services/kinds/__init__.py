@@ -17,6 +17,7 @@ _CLASSES = {
     "questdb": "QuestDB",
     "compose": "Compose",
     "custom": "Custom",
+    "application": "Application",
 }
 
 

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -120,6 +120,10 @@ class Kind:
     def native(self, setup: Setup) -> list[str]:
         """Make what the server needs, and return its argv."""
         raise NotImplementedError
+
+    def options(self, environ: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG002 - the application's
+        """Return how a native server is started, as `subprocess.Popen` takes it; by default in a folder of its own."""
+        return {}
 
     def container(self, service: Service, password: str) -> Container:
         """Return what the container is made with."""
