@@ -1,14 +1,32 @@
 # /// script
-# dependencies = ["nox>=2026.10.20", "isonox[uv] @ ../.."]
+# dependencies = ["nox>=2026.10.20", "isonox[services,uv] @ ../.."]
 # ///
 """The storefront's pipeline."""
 
-from isonox import stages
+from typing import Any
+
+from isonox import services, stages
+
+POSTGRES, REDIS = services.postgres("16"), services.redis("7")
+
+#: How the shop is started, and what has to be there.
+SHOP: dict[str, Any] = {
+    "app": ["uvicorn", "--factory", "storefront_shop.main:application", "--port", "{port}"],
+    "prepare": [["storefront-shop-migrate"]],
+    "services": [POSTGRES, REDIS],
+}
 
 stages.lint()
 stages.types()
-stages.tests(per_package=True)
-stages.coverage(overall=90)
+stages.tests(per_package=True, markers="not integration")
+stages.integration(
+    per_package=["storefront-shop", "storefront-worker"], pythons=["3.13"], services=[POSTGRES, REDIS]
+)
+stages.coverage(overall=90, requires=["tests", "integration"])
+stages.api(**SHOP, paths=["tests/test_api.py"])
+stages.load(**SHOP, locustfile="tests/locustfile.py", users=10, seconds=5, percentiles_ms={50: 250, 95: 1000})
+stages.e2e(**SHOP, paths=["tests/test_e2e.py"], default=False)
+stages.benchmark(paths=["benchmarks/bench_pricing.py"], default=False)
 stages.security()
 stages.docs()
 stages.build(per_package=True)

@@ -4,14 +4,12 @@ from decimal import Decimal
 import pytest
 from fastapi.testclient import TestClient
 
-from storefront_catalog import BulkDiscount, Order, Product
-from storefront_money import Currency, Money
+from storefront_catalog import BulkDiscount, Order
+from storefront_money import Currency
 from storefront_shop.app import create_app
-from storefront_shop.repository import InMemoryRepository
+from storefront_shop.repository import Repository
 from storefront_shop.shop import Shop
 
-MUG = Product("MUG-01", "Stoneware mug", Money(1200, Currency.EUR))
-TEA = Product("TEA-01", "Green tea", Money(499, Currency.EUR))
 MUG_JSON = {
     "sku": "MUG-01",
     "name": "Stoneware mug",
@@ -38,9 +36,9 @@ def outbox() -> ListOutbox:
 
 
 @pytest.fixture
-def client(outbox: ListOutbox) -> TestClient:
+def client(repository: Repository, outbox: ListOutbox) -> TestClient:
     shop = Shop(
-        repository=InMemoryRepository([MUG, TEA]),
+        repository=repository,
         outbox=outbox,
         rules=(BulkDiscount("TEA-01", 3, Decimal(10)),),
         currency=Currency.EUR,
@@ -65,12 +63,19 @@ def test_products_are_listed(client: TestClient) -> None:
     response = client.get("/products")
 
     assert response.status_code == 200
-    assert response.json()[0] == MUG_JSON
-    assert [product["sku"] for product in response.json()] == ["MUG-01", "TEA-01"]
+    assert response.json()[1] == MUG_JSON
+    assert [product["sku"] for product in response.json()] == ["TEA-01", "MUG-01"]
 
 
 def test_a_product_has_a_page_of_its_own(client: TestClient) -> None:
     assert client.get("/products/MUG-01").json() == MUG_JSON
+
+
+def test_the_page_for_customers_is_html(client: TestClient) -> None:
+    response = client.get("/")
+
+    assert response.headers["content-type"].startswith("text/html")
+    assert "<title>Storefront</title>" in response.text
 
 
 def test_a_new_basket_is_empty(client: TestClient) -> None:

@@ -1,36 +1,36 @@
-from pathlib import Path
+import os
 
 import pytest
 from fastapi.testclient import TestClient
+from redis import Redis
 
-from storefront_catalog import Order
+from storefront_catalog import QUEUE, Order
+from storefront_shop.errors import ShopError
 from storefront_shop.main import application
 
 
-def test_the_service_sells_its_assortment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    orders = tmp_path / "orders.jsonl"
-    monkeypatch.setenv("STOREFRONT_ORDERS", str(orders))
-    client = TestClient(application())
-
+@pytest.mark.integration
+@pytest.mark.usefixtures("database")
+def test_the_service_sells_its_assortment() -> None:
     placed = []
-    for quantity in (1, 2):
-        basket = f"/baskets/{client.post('/baskets').json()['id']}"
-        for product in client.get("/products").json():
-            client.put(f"{basket}/lines/{product['sku']}", json={"quantity": quantity})
-        placed.append(client.post(f"{basket}/checkout").json())
+    with Redis.from_url(os.environ["REDIS_URL"]) as redis, TestClient(application()) as client:
+        redis.delete(QUEUE)
+        for quantity in (1, 2):
+            basket = f"/baskets/{client.post('/baskets').json()['id']}"
+            for sku in ("MUG-01", "POT-01", "TEA-01"):
+                client.put(f"{basket}/lines/{sku}", json={"quantity": quantity})
+            placed.append(client.post(f"{basket}/checkout").json())
+        sent = [Order.from_json(text) for text in redis.lrange(QUEUE, 0, -1)]
 
-    written = [Order.from_json(line) for line in orders.read_text("utf-8").splitlines()]
-    assert [order.id for order in written] == [order["id"] for order in placed]
-    assert [str(order.quote.total) for order in written] == ["48.92 EUR", "97.83 EUR"]
+    assert [order.id for order in sent] == [order["id"] for order in placed]
+    assert [str(order.quote.total) for order in sent] == ["48.92 EUR", "97.83 EUR"]
 
 
-def test_orders_go_to_the_current_folder_unless_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("STOREFRONT_ORDERS", raising=False)
-    monkeypatch.chdir(tmp_path)
-    client = TestClient(application())
+@pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL"])
+def test_what_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.setenv(name, "redis://localhost")
+    monkeypatch.delenv(missing)
 
-    basket = f"/baskets/{client.post('/baskets').json()['id']}"
-    client.put(f"{basket}/lines/MUG-01", json={"quantity": 1})
-    client.post(f"{basket}/checkout")
-
-    assert (tmp_path / "orders.jsonl").exists()
+    with pytest.raises(ShopError, match=f"{missing} is not set"):
+        application()

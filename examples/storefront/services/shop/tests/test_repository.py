@@ -3,17 +3,9 @@ from datetime import UTC, datetime
 import pytest
 
 from storefront_catalog import Order, Product, Quote
-from storefront_money import Currency, Money
+from storefront_money import Currency
 from storefront_shop.errors import NotFoundError
-from storefront_shop.repository import Basket, InMemoryRepository, Repository
-
-MUG = Product("MUG-01", "Stoneware mug", Money(1200, Currency.EUR))
-TEA = Product("TEA-01", "Green tea", Money(499, Currency.EUR))
-
-
-@pytest.fixture
-def repository() -> Repository:
-    return InMemoryRepository([TEA, MUG])
+from storefront_shop.repository import Basket, Repository
 
 
 def order_for(basket: Basket) -> Order:
@@ -24,8 +16,9 @@ def refuse(basket: Basket) -> Order:
     raise RuntimeError(basket.id)
 
 
-def test_products_keep_their_order(repository: Repository) -> None:
-    assert repository.products() == (TEA, MUG)
+def test_products_keep_their_order(repository: Repository, tea: Product, mug: Product) -> None:
+    assert repository.products() == (tea, mug)
+    assert repository.product("MUG-01") == mug
 
 
 def test_a_quantity_replaces_the_one_before(repository: Repository) -> None:

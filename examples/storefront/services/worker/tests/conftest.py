@@ -1,9 +1,12 @@
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
-from storefront_catalog import Line, Order, Quote
+from storefront_catalog import QUEUE, Line, Order, Quote
 from storefront_money import Currency, Money
 
 
@@ -41,3 +44,11 @@ def stock(tmp_path: Path) -> Path:
     path = tmp_path / "stock.json"
     path.write_text('{"on_hand": {"MUG-01": 9, "TEA-01": 6}}', "utf-8")
     return path
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """The Redis of the session, without orders."""
+    with Redis.from_url(os.environ["REDIS_URL"]) as client:
+        client.delete(QUEUE)
+        yield client

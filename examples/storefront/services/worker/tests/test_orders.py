@@ -1,83 +1,55 @@
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from redis import Redis
 
-from storefront_catalog import Order
+from storefront_catalog import QUEUE, Order
 from storefront_worker.errors import WorkerError
-from storefront_worker.orders import FileQueue
+from storefront_worker.orders import RedisQueue
+
+pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "orders.jsonl"
-
-
-def append(path: Path, text: str) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
-
-
-def process_all(queue: FileQueue) -> list[str]:
+def process_all(queue: RedisQueue) -> list[str]:
     handled: list[Order] = []
     while queue.process_next(handled.append):
         pass
     return [order.id for order in handled]
 
 
-def test_without_a_file_there_are_no_orders(path: Path) -> None:
-    assert process_all(FileQueue(path)) == []
+def test_at_first_there_are_no_orders(redis: Redis) -> None:
+    assert process_all(RedisQueue(redis)) == []
 
 
-def test_orders_come_oldest_first(path: Path, order: Order) -> None:
-    append(path, order.to_json() + "\n" + replace(order, id="order-2").to_json() + "\n")
+def test_orders_come_oldest_first_and_once(redis: Redis, order: Order) -> None:
+    redis.rpush(QUEUE, order.to_json())
+    redis.rpush(QUEUE, replace(order, id="order-2").to_json())
 
-    assert process_all(FileQueue(path)) == ["order-1", "order-2"]
-
-
-def test_another_process_goes_on_where_this_one_stopped(path: Path, order: Order) -> None:
-    append(path, order.to_json() + "\n")
-    assert process_all(FileQueue(path)) == ["order-1"]
-
-    append(path, replace(order, id="order-2").to_json() + "\n")
-
-    assert process_all(FileQueue(path)) == ["order-2"]
+    assert process_all(RedisQueue(redis)) == ["order-1", "order-2"]
+    assert process_all(RedisQueue(redis)) == []
 
 
-def test_an_order_that_could_not_be_handled_comes_again(path: Path, order: Order) -> None:
-    append(path, order.to_json() + "\n")
+def test_an_order_that_could_not_be_handled_comes_again(redis: Redis, order: Order) -> None:
+    redis.rpush(QUEUE, order.to_json())
 
     def fail(order: Order) -> None:
         raise RuntimeError(order.id)
 
     with pytest.raises(RuntimeError, match="order-1"):
-        FileQueue(path).process_next(fail)
+        RedisQueue(redis).process_next(fail)
 
-    assert process_all(FileQueue(path)) == ["order-1"]
-
-
-def test_a_line_that_is_still_being_written_waits(path: Path, order: Order) -> None:
-    text = order.to_json() + "\n"
-    append(path, text[:40])
-    assert process_all(FileQueue(path)) == []
-
-    append(path, text[40:])
-
-    assert process_all(FileQueue(path)) == ["order-1"]
+    assert process_all(RedisQueue(redis)) == ["order-1"]
 
 
-def test_a_line_that_is_no_order_is_named(path: Path, order: Order) -> None:
-    first = order.to_json() + "\n"
-    append(path, first + "{}\n")
-    queue = FileQueue(path)
+def test_an_entry_that_is_no_order_is_named(redis: Redis, order: Order) -> None:
+    redis.rpush(QUEUE, order.to_json(), "{}")
 
-    with pytest.raises(WorkerError, match=rf"orders\.jsonl, byte {len(first)}: wrong order: id"):
-        process_all(queue)
+    with pytest.raises(WorkerError, match="storefront:orders: wrong order: id"):
+        process_all(RedisQueue(redis))
 
 
-def test_a_position_that_is_no_number_is_named(path: Path, order: Order) -> None:
-    append(path, order.to_json() + "\n")
-    path.with_name("orders.jsonl.position").write_text("here", "ascii")
+def test_a_redis_that_refuses_is_said_so(redis: Redis) -> None:
+    redis.set(QUEUE, "no list")
 
-    with pytest.raises(WorkerError, match=r"orders\.jsonl\.position"):
-        process_all(FileQueue(path))
+    with pytest.raises(WorkerError, match="the queue can't be used: WRONGTYPE"):
+        process_all(RedisQueue(redis))

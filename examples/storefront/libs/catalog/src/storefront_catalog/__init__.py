@@ -7,12 +7,13 @@ from storefront_catalog.errors import (
     OutOfStockError,
     ReservationConflictError,
 )
-from storefront_catalog.order import Order
+from storefront_catalog.order import QUEUE, Order
 from storefront_catalog.pricing import BasketDiscount, BulkDiscount, Line, PriceRule, Quote, quote
 from storefront_catalog.product import Product
 from storefront_catalog.stock import Stock
 
 __all__ = [
+    "QUEUE",
     "Assortment",
     "BasketDiscount",
     "BulkDiscount",

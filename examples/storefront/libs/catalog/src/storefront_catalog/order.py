@@ -10,6 +10,9 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from storefront_catalog.errors import FormatError
 from storefront_catalog.pricing import Quote
 
+#: The list in Redis through which orders go from the shop to the worker, oldest first.
+QUEUE = "storefront:orders"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

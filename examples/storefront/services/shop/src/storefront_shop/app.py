@@ -1,9 +1,11 @@
 """The HTTP service: routes, and the status codes of errors."""
 
+from importlib import resources
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.types import Lifespan
 
 from storefront_catalog import Order, Product
 from storefront_shop.errors import EmptyBasketError, NotFoundError
@@ -11,9 +13,14 @@ from storefront_shop.schemas import BasketOut, Health, OrderOut, ProductOut, Qua
 from storefront_shop.shop import PricedBasket, Shop
 
 
-def create_app(shop: Shop) -> FastAPI:
-    """Return the service for a shop."""
-    app = FastAPI(title="Storefront", version=version("storefront-shop"))
+def create_app(shop: Shop, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Return the service for a shop.
+
+    Args:
+        shop: The shop.
+        lifespan: What is open while the service runs.
+    """
+    app = FastAPI(title="Storefront", version=version("storefront-shop"), lifespan=lifespan)
     app.include_router(_products(shop))
     app.include_router(_baskets(shop))
     app.include_router(_orders(shop))
@@ -24,6 +31,12 @@ def create_app(shop: Shop) -> FastAPI:
 
 def _products(shop: Shop) -> APIRouter:
     router = APIRouter()
+    page = resources.files("storefront_shop").joinpath("page.html").read_text("utf-8")
+
+    @router.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def index() -> str:
+        """Show the page for customers."""
+        return page
 
     @router.get("/health")
     def health() -> Health:

@@ -1,11 +1,10 @@
 """How orders leave the shop."""
 
-import os
-from pathlib import Path
-from threading import Lock
 from typing import Protocol
 
-from storefront_catalog import Order
+from redis import Redis
+
+from storefront_catalog import QUEUE, Order
 
 
 class Outbox(Protocol):
@@ -15,20 +14,16 @@ class Outbox(Protocol):
         """Return when the order is safe; raise if it is not."""
 
 
-class FileOutbox:
-    """Appends orders to a file, one line of JSON each; for one process, which may have several threads.
+class RedisOutbox:
+    """Appends orders to a list in Redis.
 
     Args:
-        path: The file; it is made with the first order.
+        client: The Redis.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = Lock()
+    def __init__(self, client: Redis) -> None:
+        self._client = client
 
     def send(self, order: Order) -> None:
         """See `Outbox.send`."""
-        with self._lock, self._path.open("ab") as file:
-            file.write(order.to_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self._client.rpush(QUEUE, order.to_json())

@@ -1,15 +1,10 @@
 """Where the shop keeps products, baskets and orders."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from threading import Lock
-from typing import Protocol, TypeVar
-from uuid import uuid4
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from storefront_catalog import Order, Product
-from storefront_shop.errors import NotFoundError
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,63 +58,3 @@ class Repository(Protocol):
 
     def order(self, order_id: str) -> Order:
         """Return an order, or raise `NotFoundError`."""
-
-
-class InMemoryRepository:
-    """A repository that lasts as long as the process.
-
-    Args:
-        products: What is sold.
-    """
-
-    def __init__(self, products: Iterable[Product]) -> None:
-        self._products = {product.sku: product for product in products}
-        self._baskets: dict[str, Basket] = {}
-        self._orders: dict[str, Order] = {}
-        self._lock = Lock()
-
-    def products(self) -> tuple[Product, ...]:
-        """See `Repository.products`."""
-        return tuple(self._products.values())
-
-    def product(self, sku: str) -> Product:
-        """See `Repository.product`."""
-        return _found(self._products, sku, "product")
-
-    def create_basket(self) -> Basket:
-        """See `Repository.create_basket`."""
-        basket = Basket(str(uuid4()))
-        self._baskets[basket.id] = basket
-        return basket
-
-    def basket(self, basket_id: str) -> Basket:
-        """See `Repository.basket`."""
-        return _found(self._baskets, basket_id, "open basket")
-
-    def set_quantity(self, basket_id: str, sku: str, quantity: int) -> Basket:
-        """See `Repository.set_quantity`."""
-        self.product(sku)
-        with self._lock:
-            basket = self.basket(basket_id)
-            quantities = {**basket.quantities, sku: quantity}
-            kept = {sku: count for sku, count in quantities.items() if count > 0}
-            self._baskets[basket_id] = replace(basket, quantities=kept)
-            return self._baskets[basket_id]
-
-    def place_order(self, basket_id: str, order_for: Callable[[Basket], Order]) -> Order:
-        """See `Repository.place_order`."""
-        with self._lock:
-            if basket_id not in self._orders:
-                self._orders[basket_id] = order_for(self.basket(basket_id))
-                del self._baskets[basket_id]
-            return self._orders[basket_id]
-
-    def order(self, order_id: str) -> Order:
-        """See `Repository.order`."""
-        return _found(self._orders, order_id, "order")
-
-
-def _found(rows: Mapping[str, T], key: str, kind: str) -> T:
-    if key not in rows:
-        raise NotFoundError(f"there is no {kind} {key!r}")
-    return rows[key]

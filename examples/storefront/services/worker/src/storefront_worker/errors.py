@@ -2,4 +2,4 @@
 
 
 class WorkerError(Exception):
-    """A file that the worker needs is missing or wrong."""
+    """A file or queue that the worker needs is missing or wrong."""

@@ -1,12 +1,12 @@
 """How orders reach the worker."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
-from storefront_catalog import FormatError, Order
+from redis import Redis, RedisError
+
+from storefront_catalog import QUEUE, FormatError, Order
 from storefront_worker.errors import WorkerError
-from storefront_worker.files import replace_text
 
 
 class OrderQueue(Protocol):
@@ -20,49 +20,30 @@ class OrderQueue(Protocol):
         """
 
 
-class FileQueue:
-    """The orders of a file with one line of JSON each, to which the shop appends.
-
-    How far it has come is kept beside the file, in `<name>.position`.
+class RedisQueue:
+    """The orders of a list in Redis, to which the shop appends; for one worker at a time.
 
     Args:
-        path: The file. Until it exists, there are no orders.
+        client: The Redis.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._position_path = path.with_name(path.name + ".position")
+    def __init__(self, client: Redis) -> None:
+        self._client = client
 
     def process_next(self, handle: Callable[[Order], None]) -> bool:
         """See `OrderQueue.process_next`.
 
         Raises:
-            WorkerError: The next line is no order, or the position is no number.
+            WorkerError: The oldest entry is no order, or Redis can't be reached.
         """
-        position = self._position()
-        line = self._line_at(position)
-        if not line.endswith(b"\n"):  # nothing, or a line that is still being written
-            return False
         try:
-            order = Order.from_json(line)
+            text = self._client.lindex(QUEUE, 0)
+            if text is None:
+                return False
+            handle(Order.from_json(text))
+            self._client.lpop(QUEUE)
         except FormatError as error:
-            raise WorkerError(f"{self._path}, byte {position}: {error}") from error
-        handle(order)
-        replace_text(self._position_path, f"{position + len(line)}\n")
+            raise WorkerError(f"{QUEUE}: {error}") from error
+        except RedisError as error:
+            raise WorkerError(f"the queue can't be used: {error}") from error
         return True
-
-    def _line_at(self, position: int) -> bytes:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(position)
-                return file.readline()
-        except FileNotFoundError:
-            return b""
-
-    def _position(self) -> int:
-        try:
-            return int(self._position_path.read_text("ascii"))
-        except FileNotFoundError:
-            return 0
-        except ValueError as error:
-            raise WorkerError(f"{self._position_path}: {error}") from error
