@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,10 +14,12 @@ from isonox import services, stages
 from isonox.errors import ConfigurationError, IsonoxError
 from isonox.model.record import Finding, TestCounts
 from isonox.model.verdict import Verdict
-from isonox.services import backends
+from isonox.services import backends, state
 from isonox.system import processes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import MakeRepository
 
 API = """
@@ -79,6 +84,37 @@ def test_the_application_runs_while_it_is_tested_and_not_longer(sharing: MakeRep
     assert "" == processes.identity(int((repo.path / "pid").read_text()))
     assert not any(one.kind == "connected" for one in run.record.undeclared)
     assert [] == list((repo.path / ".isonox/services").rglob("application*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody is told that a process was killed")
+def test_a_killed_session_takes_its_application_along(sharing: MakeRepository) -> None:
+    """Nobody is left to end it but the process that looks after it."""
+    waits = "import time\n\nimport pytest\n\n\n@pytest.mark.api\ndef test_wait() -> None:\n    time.sleep(20)\n"
+    repo: Any = sharing(_noxfile("stages.api(app=APP)") | FILES | {"tests/test_api.py": waits}, base="served")
+    repo.run_nox("-s", "api", "--", "--collect-only")  # its environment is there now
+    command = [sys.executable, "-m", "nox", "--envdir", str(repo.environments), "-s", "api"]
+    nox = subprocess.Popen(command, cwd=repo.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = _server(repo.path)
+
+    nox.kill()
+    nox.wait()
+
+    give_up = time.monotonic() + 20
+    while (server.alive or [*state.places(repo.path)]) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert not server.alive
+    assert [] == [*state.places(repo.path)]
+
+
+def _server(root: Path) -> state.Process:
+    """Return the application's process as soon as it is ready."""
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        for place in state.places(root):
+            if (found := place.read()) and found.phase == "ready" and found.server:
+                return found.server
+        time.sleep(0.05)
+    raise AssertionError("it was never ready")
 
 
 def test_an_application_that_dies_is_the_reason(sharing: MakeRepository) -> None:
