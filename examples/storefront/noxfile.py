@@ -20,7 +20,10 @@ stages.lint()
 stages.types()
 stages.tests(per_package=True, markers="not integration")
 stages.integration(
-    per_package=["storefront-shop", "storefront-worker"], pythons=["3.13"], services=[POSTGRES, REDIS]
+    per_package=["storefront-shop", "storefront-worker"],
+    pythons=["3.13"],
+    services=[POSTGRES, REDIS],
+    shards=4,
 )
 stages.coverage(overall=90, requires=["tests", "integration"])
 stages.api(**SHOP, paths=["tests/test_api.py"])
