@@ -25,6 +25,7 @@ from isonox import stages
 
 APP = ["python", "app.py", "{port}"]
 stages.e2e(app=APP)
+stages.e2e(app=APP, name="secretive", secrets=["TOKEN"], group="e2e")
 stages.e2e(app=APP, name="laptop", waive_without_browser=True, group="e2e")
 """
 
@@ -59,6 +60,16 @@ def test_failures_leave_a_screenshot_and_a_trace(sharing: MakeRepository) -> Non
     assert any(note.startswith("browser: Chrom") or "Chrome" in note for note in run.record.notes)
 
 
+@pytest.mark.skipif(not BROWSER, reason="no Chromium or Chrome on PATH")
+def test_a_session_with_secrets_keeps_no_trace(sharing: MakeRepository) -> None:
+    """It would have what was typed."""
+    run = sharing(FILES, base="served").run_nox("-s", "secretive", env={"TOKEN": "hunter2"})
+
+    assert run.record.reason == "1 of 2 tests failed", run.output
+    assert {"test-failed-1.png"} == {Path(name).name for name in run.record.artifacts if "browser/" in name}
+    assert any(note.startswith("no traces are kept") for note in run.record.notes)
+
+
 def test_without_a_browser_it_is_red_unless_a_laptop_is_allowed_to_do_without(
     sharing: MakeRepository, tmp_path: Path
 ) -> None:
@@ -69,7 +80,7 @@ def test_without_a_browser_it_is_red_unless_a_laptop_is_allowed_to_do_without(
     nowhere = {"PATH": path, "PLAYWRIGHT_BROWSERS_PATH": "/none"}
     repo = sharing(FILES, base="served")
 
-    here = repo.run_nox(env=nowhere)
+    here = repo.run_nox("-s", "e2e", "laptop", env=nowhere)
     there = repo.run_nox("-s", "laptop", env=nowhere | {"CI": "true"})
 
     assert here.records["e2e"].verdict is Verdict.FAILED, here.output

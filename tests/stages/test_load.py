@@ -37,17 +37,17 @@ from isonox import stages
 
 served = {"app": ["python", "app.py", "{port}"], "users": 2, "seconds": 1}
 stages.load(**served, percentiles_ms={95: 60_000})
-stages.load(**served, name="bad", locustfile="bad.py", percentiles_ms={50: 0.001}, group="load")
+stages.load(**served, name="bad", locustfile="bad.py", secrets=["TOKEN"], percentiles_ms={50: 0.001}, group="load")
 stages.load(**served, name="idle", locustfile="idle.py", group="load")
 stages.load(**served, name="absent", locustfile="nobody.py", group="load")
 """
     files = {
         "noxfile.py": noxfile,
         "locustfile.py": LOCUSTFILE.format(path="/"),
-        "bad.py": LOCUSTFILE.format(path="/nothing"),
+        "bad.py": LOCUSTFILE.format(path="/nothing?token=hunter2"),
         "idle.py": LOCUSTFILE.format(path="/").replace("self.client.get", "str"),
     }
-    run = sharing(files, base="served").run_nox()
+    run = sharing(files, base="served").run_nox(env={"TOKEN": "hunter2"})
 
     good, bad = run.records["load"], run.records["bad"]
     assert good.verdict is Verdict.PASSED, run.output
@@ -59,7 +59,8 @@ stages.load(**served, name="absent", locustfile="nobody.py", group="load")
     assert bad.verdict is Verdict.FAILED
     assert "requests failed (100 %, at most 0 %); 50 % of the requests took up to " in bad.reason, bad.reason
     assert bad.findings[0].path == "bad.py"
-    assert bad.findings[0].message.startswith("GET /nothing failed ")
+    assert bad.findings[0].message.startswith("GET /nothing?token=*** failed ")
+    assert not any("hunter2" in path.read_text() for path in (run.folder / "artifacts/bad").iterdir())
     assert run.records["idle"].reason == "no request was made: what do the users of the locustfile do?"
     assert "there is no 'nobody.py' in" in run.records["absent"].reason
 

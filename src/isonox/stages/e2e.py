@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import application, inside, outcome
 from isonox.stages.options import StageOptions, install_tools
@@ -48,7 +49,8 @@ def e2e(  # noqa: PLR0913 - the stage's options, all keywords
 
     As `api`, with pytest-playwright: `page.goto("/")` leads to the application. The browser is the Chromium that
     Playwright has installed, else Chromium or Chrome on PATH; its version is noted. A screenshot and a trace of each
-    test that fails are kept in `browser`. Without a browser the session is red.
+    test that fails are kept in `browser`; no trace where the session has `secrets`. Without a browser the session is
+    red.
 
     Args:
         app: As for `api`.
@@ -78,13 +80,18 @@ def e2e(  # noqa: PLR0913 - the stage's options, all keywords
         with application.serving(session, served) as url:
             session.env[inside.BROWSER] = browser
             session.env["PYTHONPATH"] = os.pathsep.join(filter(None, [inside.FOLDER, os.environ.get("PYTHONPATH")]))
-            failures = f"--output={session.artifacts / BROWSER}", "--screenshot=only-on-failure"
-            drive(
-                session, markers, paths,
-                "-p", "isonox_browser", f"--base-url={url}", *failures, "--tracing=retain-on-failure",
-            )  # fmt: skip
+            drive(session, markers, paths, "-p", "isonox_browser", f"--base-url={url}", *_kept(session))
 
     declare_session(name=name, python=python, tags=["e2e"], per_package=per_package, **options)(run_e2e)
+
+
+def _kept(session: Session) -> list[str]:
+    """Return the options that say what is kept of a test that fails."""
+    kept = [f"--output={session.artifacts / BROWSER}", "--screenshot=only-on-failure"]
+    if active_job().facts.secrets:
+        session.note("no traces are kept: they have all that was typed and sent, and the session knows secrets")
+        return kept
+    return [*kept, "--tracing=retain-on-failure"]
 
 
 def _browser(session: Session, *, waived: bool) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 from urllib.parse import urlsplit
 
 from isonox.errors import ConfigurationError
+from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import application, inside, outcome
 from isonox.stages.options import StageOptions, install_tools
@@ -179,14 +180,16 @@ def _run(session: Session, locustfile: str, arguments: Sequence[str], limits: Li
             session, "locust", "--headless", "--only-summary", "--exit-code-on-error", "0",
             "--locustfile", files, *reports, *arguments, *session.posargs,
         )  # fmt: skip
+    for path in session.artifacts.iterdir():
+        path.write_text(active_job().redact(path.read_text(encoding="utf-8")), encoding="utf-8")
     if done.failed:
         session.error(f"locust failed: {done}: {done.last_line}")
     figures = read(report.with_suffix(".json"))
     session.note(f"{' '.join(arguments[2:])}: {figures}".replace("--", ""))
-    path = str((folder / locustfile).relative_to(session.root))
+    place = str((folder / locustfile).relative_to(session.root))
     for row in _rows(report.with_name(f"{REPORT}_failures.csv")):
         what = f"{row['Method']} {row['Name']} failed {row['Occurrences']} time(s): {row['Error']}"
-        outcome.report(session, "locust", what, path, shown=True)
+        outcome.report(session, "locust", what, place, shown=True)
     outcome.judge(session, exceeded(figures, limits))
 
 
