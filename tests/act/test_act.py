@@ -198,7 +198,7 @@ def test_storefront(repository: Path, tmp_path: Path) -> None:
     act = run(repository, STOREFRONT, tmp_path)
 
     assert act.exit_code == 0, act.output[-5000:]
-    assert "same: 15 jobs" in differences(storefront, act)
+    assert "same: 12 jobs" in differences(storefront, act)
 
 
 def test_sharded_storefront(repository: Path, tmp_path: Path) -> None:
