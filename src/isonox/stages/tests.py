@@ -131,8 +131,8 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
 def drive(session: Session, markers: str, paths: Sequence[str], *arguments: str) -> None:
     """Run the tests of another stage, against what it has started; the session ends red where they fail."""
     options = [*(["-m", markers] if markers else []), *arguments]
-    done, counts = _run(session, options, paths, coverage=False, workers=False, own=None)
-    _judge(session, done, counts, markers)
+    done, counts, complaints = _run(session, options, paths, coverage=False, workers=False, own=None)
+    _judge(session, done, counts, markers, complaints)
 
 
 def _configuration() -> list[str]:
