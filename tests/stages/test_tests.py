@@ -77,6 +77,21 @@ def test_each_python_leaves_counts_a_report_and_coverage_data(sharing: MakeRepos
     assert repo.git("status", "--porcelain") == ""
 
 
+def test_coverage_may_be_measured_on_some_pythons_only(sharing: MakeRepository) -> None:
+    """The others owe no data, and are not slowed down."""
+    noxfile = (
+        'from isonox import stages\n\nstages.tests(pythons=["3.11", "3.12"], coverage=["3.12"])\nstages.coverage()\n'
+    )
+    repo = sharing({"noxfile.py": noxfile, "tests/test_shop.py": PASSING, **CODE}, settings=SETTINGS)
+
+    run = repo.run_nox()
+
+    assert run.exit_code == 0, run.output
+    found = {job: list((run.folder / "artifacts" / job).glob(".coverage*")) for job in ("tests-3.11", "tests-3.12")}
+    assert {"tests-3.11": 0, "tests-3.12": 1} == {job: len(data) for job, data in found.items()}
+    assert run.records["coverage"].coverage_percent == 100
+
+
 def test_every_way_not_to_have_tested_is_red(sharing: MakeRepository) -> None:
     """Failures, skips only, nothing collected, nothing measured, no coverage: red with the reason; else green."""
     noxfile = """
@@ -219,9 +234,10 @@ stages.tests(pythons=["3.11"], name="plain", workers=2, group="spread", coverage
     [
         ({"workers": 2, "weight": 2}, "say the same thing"),
         ({"workers": 0}, "workers=0 must be a number of processes, or 'auto'"),
+        ({"coverage": ["2.7"], "pythons": ["3.13"]}, "coverage names '2.7', on which there are no tests"),
     ],
 )
-def test_workers_that_make_no_sense_are_refused(options: dict[str, int], message: str) -> None:
+def test_options_that_make_no_sense_are_refused(options: dict[str, object], message: str) -> None:
     """When the stage is declared."""
     with pytest.raises(ConfigurationError, match=message):
         stages.tests(**options)  # type: ignore[arg-type]  # by name

@@ -49,7 +49,7 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
     pythons: Sequence[str] = (),
     per_package: bool | Sequence[str] = False,
     group: str | None = None,
-    coverage: bool = True,
+    coverage: bool | Sequence[str] = True,
     workers: int | Literal["auto"] | None = None,
     shards: int | Literal["auto"] | None = None,
     split_by: str = "test",
@@ -73,9 +73,9 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
             package's folder, with that package installed.
         group: The dependency group that holds pytest and coverage; by default the one named as the session,
             else "tests", else "dev".
-        coverage: Measure which lines run, for the coverage stage. Without `source` or `source_pkgs` in
-            coverage's own configuration, the code of the package is measured (without one, that of the root
-            project, or of all packages where the root is none).
+        coverage: Measure which lines run, for the coverage stage: on all Pythons, or on those that are listed, for it
+            takes time. Without `source` or `source_pkgs` in coverage's own configuration, the code of the package is
+            measured (without one, that of the root project, or of all packages where the root is none).
         workers: Run the tests in so many processes at once, with pytest-xdist, which the group must hold; "auto" for
             as many as there are cores. It is the session's `weight`, too: in a run they are no more than its share.
         shards: Split the tests into so many jobs, by the durations in `.test_durations`; "auto" for as many as pay,
@@ -91,8 +91,13 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         options: As for `isonox.session`.
 
     Raises:
-        ConfigurationError: `workers` and `weight` are both given, or one of them or `shards` makes no sense.
+        ConfigurationError: `workers` and `weight` are both given, or one of them, `shards` or `coverage` makes no
+            sense.
     """
+    versions = list(pythons) or default_pythons()
+    measured = frozenset(versions if coverage else ()) if isinstance(coverage, bool) else frozenset(coverage)
+    if unknown := sorted(measured.difference(versions)):
+        raise ConfigurationError(f"{name}: coverage names {unknown[0]!r}, on which there are no tests")
     declared = _with_weight(name, workers, options)
     if per_package:
         declared = with_inputs(declared, *_configuration())
@@ -100,10 +105,11 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
     packages = project.packages(per_package, session=name) if per_package else ()
     split = splitting.options(name, shards, taking, declared, packages)
     spread = ["--numprocesses=auto", *([f"--maxprocesses={workers}"] if isinstance(workers, int) else [])]
-    tools = ["pytest", *(["coverage"] if coverage else []), *(["pytest-xdist"] if workers else [])]
 
     def run_tests(session: Session) -> None:
         """Run the tests with pytest."""
+        coverage = session.python in measured
+        tools = ["pytest", *(["coverage"] if coverage else []), *(["pytest-xdist"] if workers else [])]
         install_tools(session, name, *tools, group=group, fallbacks=("tests", "dev"), with_project=True)
         if wanted := active_job().hunt:
             hunting.hunt(session, _folder(session), wanted)
@@ -121,7 +127,7 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
 
     declare_session(
         name=name,
-        python=list(pythons) or default_pythons(),
+        python=versions,
         tags=["tests"],
         per_package=per_package,
         **split,
