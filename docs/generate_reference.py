@@ -47,7 +47,7 @@ MEANINGS = {
     ExitCode.NOTHING_SELECTED: "Everything that was asked for exists, but no session fits all of it.",
     ExitCode.DRIFT: "A generated file differs from what would be written. `docs.generate_reference --check` "
     "uses it; no verb of this version does.",
-    ExitCode.SERVICE_UNHEALTHY: "Reserved: a service did not become healthy.",
+    ExitCode.SERVICE_UNHEALTHY: "Only jobs are red whose services did not become healthy, or could not be had.",
     ExitCode.DEPLOY_ROLLED_BACK: "Reserved: a deployment failed and was rolled back.",
     ExitCode.ROLLBACK_FAILED: "Reserved: the rollback failed too.",
     ExitCode.BUG: "A bug in isonox; the traceback and the address for reports are on standard error.",
