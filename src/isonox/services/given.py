@@ -25,7 +25,7 @@ def version(service: Service, url: str) -> str | None:
     if not parts.hostname or not port:
         raise ServiceError(
             f"{service.title}: {service.url_variable} is no URL with a host",
-            hint="postgresql://user:password@host/name",
+            hint=f"such as {service.kind}://host:{kinds.of(service).port}/name, with user and password if need be",
         )
     if parts.scheme == "rediss" or "sslmode" in parts.query or service.kind in ("compose", "custom"):
         return None  # whether it answers, the session will see
