@@ -90,7 +90,8 @@ def run(  # noqa: PLR0913 - the options of the verb
     again = results.keep(ended.plan, [record for record in ended.records if record.job not in broken], directory)
     for reason, names in _by_reason(again).items():
         sys.stderr.write(f"note: {names} will run again next time: {reason}\n")
-    if ended.exit_code == ExitCode.OK and not again and not results.problems:
+    all_kept = not again and all(record.fingerprint and not record.undeclared for record in ended.records)
+    if ended.exit_code == ExitCode.OK and all_kept:
         checkout.settle()
     _report(ended, json=json)
     for problem in (*results.problems, *checkout.store.problems, *_forgotten(checkout, ended)):
