@@ -92,11 +92,19 @@ def _without_keepers(found: list[psutil.Process]) -> list[psutil.Process]:
     """Leave out keepers of services, with what is below them."""
     import psutil  # noqa: PLC0415 - see above
 
-    kept = {process for process in found if _is_keeper(process)}
-    for process in list(kept):
-        with contextlib.suppress(psutil.Error):
-            kept.update(process.children(recursive=True))
-    return [process for process in found if process not in kept]
+    by_pid = {process.pid: process for process in found}
+
+    def is_kept(process: psutil.Process | None) -> bool:
+        while process is not None and not _is_keeper(process):
+            process = by_pid.get(process.ppid())
+        return process is not None
+
+    left = []
+    for process in found:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile: servers have many that live briefly
+            if not is_kept(process):
+                left.append(process)
+    return left
 
 
 def _is_keeper(process: psutil.Process) -> bool:
@@ -104,7 +112,7 @@ def _is_keeper(process: psutil.Process) -> bool:
 
     try:
         return process.cmdline()[1:3] == ["-m", KEEPER]
-    except psutil.Error:
+    except psutil.AccessDenied:
         return False
 
 
