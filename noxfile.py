@@ -11,7 +11,11 @@ from isonox import stages
 stages.lint(inputs=["src/isonox/**"])  # isonox itself checks that the workflows are up to date
 stages.format()
 stages.types()
-stages.tests(workers="auto", coverage=["3.13"])  # a third of the time goes into measuring
+stages.tests(
+    workers="auto",
+    coverage=["3.13"],  # a third of the time goes into measuring
+    cache=timedelta(days=1),  # they talk to servers that they start themselves
+)
 stages.coverage()
 stages.security()
 stages.audit()

@@ -63,6 +63,7 @@ def main() -> None:
     place = Place.at(Path(sys.argv[1]))
     found = place.read()
     if found is not None:
+        os.umask(0o022)  # servers may run as another account, and have to reach what is made for them
         processes.become_subreaper()
         _Keeper(place, found).keep()
 

@@ -173,11 +173,7 @@ class Place:
         Raises:
             StateError: It can't be written.
         """
-        before = os.umask(0o077)
-        try:
-            files.write_atomic(self.document, msgspec.json.encode(state))
-        finally:
-            os.umask(before)
+        files.write_atomic(self.document, msgspec.json.encode(state), mode=0o600)
 
     def remove(self) -> None:
         """Remove the files, and the owner's folder with the last of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 from typing import TYPE_CHECKING
 
@@ -16,22 +17,28 @@ if TYPE_CHECKING:
 STATE = ".isonox"
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write `content` to a temporary file beside `path`, then replace `path` with it.
 
     A reader sees the old file or the new one, whenever this process dies. After a power failure the file may be
     damaged, which its reader notices: waiting for the disk would cost more than most sessions.
 
+    Args:
+        path: The file.
+        content: All of it.
+        mode: Who may do what with it, less what the umask takes away.
+
     Raises:
         StateError: The folder can't be written, or the disk is full.
     """
+    opener = functools.partial(os.open, mode=mode)
     temporary = path.with_name(f".{path.name[:40]}.{os.urandom(4).hex()}.tmp")
     try:
         try:
-            stream = temporary.open("xb")
+            stream = open(temporary, "xb", opener=opener)  # noqa: SIM115 - with a mode; closed below
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            stream = temporary.open("xb")
+            stream = open(temporary, "xb", opener=opener)  # noqa: SIM115 - as above
         with stream:
             stream.write(content)
         temporary.replace(path)
