@@ -201,6 +201,7 @@ def test_storefront(repository: Path, tmp_path: Path) -> None:
     assert "same: 12 jobs" in differences(storefront, act)
 
 
+@pytest.mark.whole
 def test_sharded_storefront(repository: Path, tmp_path: Path) -> None:
     """Each shard is a job there and here; the gate holds what they ran together, and coverage has the data of all."""
     storefront = repository / "examples/storefront"
