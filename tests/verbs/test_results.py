@@ -460,3 +460,26 @@ def test_nobody_gets_ready_to_run_what_has_not_changed(repo: Repository) -> None
 
     assert [True, False, True] == [(run.folder / "forkserver.log").exists() for run in (first, same, other)]
     assert ALL == same.having("cached") == other.having("cached")
+
+
+FORKED = '''
+import sys
+import isonox
+
+
+@isonox.session(venv_backend="none", shards=2)
+def check(session):
+    """Tell what this process was started as."""
+    session.log("main is %s", sys.modules["__main__"].__file__)
+'''
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every job loads the noxfile anyway")
+def test_shards_are_forked_like_other_jobs(repo: Repository) -> None:
+    """The process that jobs are forked from knows sessions, not their shards."""
+    repo.write({"noxfile.py": FORKED})
+
+    run = ci(repo.path)
+
+    logs = [path.read_text() for path in (run.folder / "logs").iterdir()]
+    assert [True, True] == ["forkserver.py" in log for log in logs], run.talk
