@@ -81,7 +81,7 @@ def install(folder: Path) -> Tools:
 def _from_pypi(venv: Path, versions: dict[str, str], missing: dict[str, str]) -> None:
     """Install the pinned peers, and isonox as a wheel of this checkout."""
     if not venv.exists():
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--upgrade-deps", venv], check=True)
     lines = (HERE / "peers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     wanted: dict[str, str] = {line.partition("==")[0]: line for line in lines}
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]

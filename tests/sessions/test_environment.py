@@ -106,7 +106,7 @@ def test_the_environment_is_put_back_whatever_happens() -> None:
     before, zone = dict(os.environ), time.tzname
 
     try:
-        with environment.replaced({"ONLY": "this", "TZ": "Asia/Tokyo"}):
+        with environment.replaced(dict(os.environ), {"ONLY": "this", "TZ": "Asia/Tokyo"}):
             assert dict(os.environ) == {"ONLY": "this", "TZ": "Asia/Tokyo"}
             assert time.tzname[0] == "JST"
             raise RuntimeError  # noqa: TRY301 - as a session would

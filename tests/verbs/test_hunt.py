@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +74,20 @@ def test_what_makes_a_test_fail_is_found_and_can_be_repeated(repository: MakeRep
     )
     assert not (repo.path / ".isonox" / "runs").exists()
     assert not list((repo.path / ".isonox").glob("hunt-*"))
+
+
+def test_what_a_hunt_has_left_that_was_killed_is_removed(repository: MakeRepository) -> None:
+    """What one is still using stays."""
+    repo = repository(FILES)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, used = (repo.path / ".isonox" / f"hunt-{pid}-x" for pid in (ended.pid, os.getpid()))
+    for folder in (left, used):
+        (folder / "records").mkdir(parents=True)
+
+    isonox(repo, "flaky", "--hunt", "tests/test_it.py::test_steady", "--times", "1", "--under", "")
+
+    assert [used] == list(left.parent.glob("hunt-*"))
 
 
 def test_a_test_runs_under_the_conditions_that_are_named(repository: MakeRepository) -> None:

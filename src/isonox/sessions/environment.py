@@ -96,35 +96,44 @@ def describe(outer: Mapping[str, str], facts: Facts, *, cores: int, extra: Itera
 
 
 @contextlib.contextmanager
-def replaced(values: Mapping[str, str]) -> Iterator[None]:
-    """Make `values` the whole environment of this process, and put the old one back afterwards."""
-    before = dict(os.environ)
+def replaced(before: Mapping[str, str], values: Mapping[str, str], *, for_good: bool = False) -> Iterator[None]:
+    """Make `values` the whole environment of this process, and put back afterwards what it was.
+
+    Args:
+        before: The environment that it has.
+        values: What it gets.
+        for_good: Put nothing back: the process ends with its only session.
+    """
     _change(before, values)
     try:
         yield
     finally:
-        _change(dict(os.environ), before)
+        if not for_good:
+            _change(dict(os.environ), before)
 
 
 @contextlib.contextmanager
 def added(values: Mapping[str, str]) -> Iterator[None]:
     """Set some variables of this process, and put what they were back afterwards."""
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    for name, value in values.items():
+        os.environ[name] = value
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
+        for name, old in before.items():
+            if old is None:
                 os.environ.pop(name, None)
             else:
-                os.environ[name] = value
+                os.environ[name] = old
 
 
 def _change(now: Mapping[str, str], values: Mapping[str, str]) -> None:
     for name in now.keys() - values.keys():
         del os.environ[name]
-    os.environ.update(values.items() - now.items())
+    for name, value in values.items():
+        if now.get(name) != value:
+            os.environ[name] = value
     if hasattr(time, "tzset"):
         time.tzset()
 

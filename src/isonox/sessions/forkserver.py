@@ -22,7 +22,6 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import nox.tasks
 import nox.virtualenv
 import psutil  # noqa: F401 - each fork would import it for itself
@@ -187,12 +186,12 @@ class _Server:
         atexit._clear()  # noqa: SLF001 - who registered something while the noxfile was loaded is the server
         self._connection.close()
         log = os.open(self._run.log_path(start.job), os.O_WRONLY)
-        for old, new in ((log, 1), (log, 2)):
-            os.dup2(old, new)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
         for descriptor in (log, self._woken, self._wakes):
             os.close(descriptor)
         child.begin(self._lifeline)
-        os.environ[messages.PLANNED_VARIABLE] = msgspec.json.encode(start.planned).decode()
+        hook.take(start.planned)
         sys.argv = ["nox", *sys.argv[1:], *messages.selecting_arguments(start.session, start.posargs)]
 
     def _stop(self, request: Stop) -> None:
@@ -231,7 +230,7 @@ def _find_out(runners: Collection[SessionRunner]) -> None:
     """Find out once what is the same for every fork, and kept by whoever is asked for it."""
     own_version()
     platform.uname()
-    platform.python_implementation()
+    hook.find_out(project.root())
     nox.virtualenv.find_uv()
     with contextlib.suppress(OSError):  # no temporary folder can be written
         tempfile.gettempdir()

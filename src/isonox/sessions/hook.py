@@ -82,10 +82,31 @@ def _given_owner() -> str:
     return os.environ.pop(OWNER_VARIABLE, "")
 
 
+#: What `take` was given.
+_taken: list[Planned] = []
+
+
+def take(planned: Planned) -> None:
+    """Know what `isonox ci` knows of the job that this process runs, without a variable that says it."""
+    _taken.append(planned)
+
+
 @functools.cache
 def _planned() -> Planned | None:
     given = os.environ.pop(PLANNED_VARIABLE, None)
+    if _taken:
+        return _taken[-1]
     return msgspec.json.decode(given, type=Planned) if given else None
+
+
+def find_out(root: Path) -> None:
+    """Find out what is the same for every job of a run: what forks from this process need not ask again."""
+    _given_run()
+    _given_owner()
+    files.make_directory(_run_directory(root).trace_path("any").parent)
+    trace.find_out(root)
+    recording.find_out()
+    interpreter.own_interpreter()
 
 
 @functools.cache
@@ -114,7 +135,7 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
         return runner.result
     _be_strict(runner)
     processes.become_subreaper()
-    outer = dict(os.environ)
+    outer = job.outer
     seen: dict[str, Any] = {}
     result: Result | None = None
     token = ACTIVE.set(job)
@@ -143,7 +164,7 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
     return result
 
 
-def _withheld(runner: SessionRunner, job: ActiveJob, outer: dict[str, str]) -> Result | None:
+def _withheld(runner: SessionRunner, job: ActiveJob, outer: Mapping[str, str]) -> Result | None:
     """Waive a session whose secrets GitHub holds back: it could only fail, and nobody could help it."""
     missing = [name for name in job.facts.secrets if not outer.get(name)]
     reason = github.without_secrets(outer) if missing else ""
@@ -213,20 +234,23 @@ def _job(runner: SessionRunner, root: Path) -> ActiveJob:
 def _be_strict(runner: SessionRunner) -> None:
     """A missing interpreter is an error everywhere, and it is not downloaded unless the noxfile says so."""
     config = runner.global_config
-    config.error_on_missing_interpreters = True
+    if not config.error_on_missing_interpreters:
+        config.error_on_missing_interpreters = True
     if config.download_python is None and runner.func.download_python is None:
         config.download_python = "never"
 
 
 @contextlib.contextmanager
-def _surroundings(runner: SessionRunner, job: ActiveJob, outer: dict[str, str], seen: dict[str, Any]) -> Iterator[None]:
+def _surroundings(
+    runner: SessionRunner, job: ActiveJob, outer: Mapping[str, str], seen: dict[str, Any]
+) -> Iterator[None]:
     """Everything that holds while the session runs; `seen` gets what can only be read inside."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(redaction.redacted_output(job))
         stack.enter_context(_errors_kept(job))
         if job.facts.environment == "declared":
             values = environment.declared(outer, job.facts, cores=job.cores, extra=job.config.pass_env)
-            stack.enter_context(environment.replaced(values))
+            stack.enter_context(environment.replaced(outer, values, for_good=job.planned is not None))
         if job.facts.services:
             from isonox.sessions import servers  # noqa: PLC0415 - most sessions do without
 

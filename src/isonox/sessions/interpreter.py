@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import re
 import shutil
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import nox
 import nox.virtualenv
 
@@ -36,7 +38,7 @@ def environment_interpreter(session: nox.Session) -> Interpreter:
         build, home = planned.build, str(Path(planned.program).parent)
         known = {"version": build.version, "implementation": build.implementation} if build else {}
         return Interpreter(asked=asked, path=home, **known)
-    return own_interpreter(asked)
+    return msgspec.structs.replace(own_interpreter(), asked=asked)
 
 
 def place(session: nox.Session) -> Path | None:
@@ -71,10 +73,10 @@ def discard_other(environment: Path, asked: object) -> None:
             shutil.rmtree(environment)
 
 
-def own_interpreter(asked: str | None) -> Interpreter:
+@functools.cache
+def own_interpreter() -> Interpreter:
     """Return the interpreter that runs nox: that of sessions without an environment."""
     return Interpreter(
-        asked=asked,
         version=platform.python_version(),
         implementation=platform.python_implementation(),
         path=str(Path(sys.executable).parent),

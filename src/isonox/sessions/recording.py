@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import platform
 import shutil
 import sys
@@ -24,6 +26,8 @@ from isonox.system import files, git
 from isonox.system.version import own_version
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nox.sessions import Result, SessionRunner
 
     from isonox.model.record import Undeclared
@@ -67,7 +71,7 @@ def write(  # noqa: PLR0913 - everything that is known about the job
     runner: SessionRunner,
     job: ActiveJob,
     result: Result | None,
-    outer: dict[str, str],
+    outer: Mapping[str, str],
     seen: dict[str, Any],
     *,
     started: str,
@@ -95,7 +99,7 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
     runner: SessionRunner,
     job: ActiveJob,
     result: Result | None,
-    outer: dict[str, str],
+    outer: Mapping[str, str],
     seen: dict[str, Any],
     *,
     started: str,
@@ -120,7 +124,7 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
         started=started,
         seconds=round(seconds, 3),
         interpreter=seen.get("interpreter") or Interpreter(asked=_asked(runner)),
-        platform=Platform(system=platform.system(), release=platform.release(), machine=platform.machine()),
+        platform=_platform(),
         environment=_environment(job, outer),
         commands=tuple(job.commands),
         distributions=seen.get("distributions", {}),
@@ -137,7 +141,7 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
         services=job.servers.uses() if job.servers else (),
         traced=traced,
         installations=tuple(job.installations),
-        places={name: job.redact(str(path)) for name, path in _places(runner, job).items()},
+        places={name: job.redact(path) for name, path in _places(runner, job).items()},
     )
 
 
@@ -150,24 +154,41 @@ def _undeclared(runner: SessionRunner, job: ActiveJob) -> tuple[bool, tuple[Unde
         return False, ()
 
 
-def _places(runner: SessionRunner, job: ActiveJob) -> dict[str, Path]:
+def find_out() -> None:
+    """Find out what the records of all jobs have in common."""
+    _platform()
+    _machine_places()
+
+
+def _places(runner: SessionRunner, job: ActiveJob) -> dict[str, str]:
     """Return the folders that are elsewhere on another machine, for whoever compares what ran here and there."""
-    places = {
-        "root": job.root,
-        "run": job.run.path,
-        "environment": job.environment or job.root / runner.envdir,
-        "environments": job.root / runner.global_config.envdir,
+    return {
+        "root": str(job.root),
+        "run": str(job.run.path),
+        "environment": str(job.environment or job.root / runner.envdir),
+        "environments": str(job.root / runner.global_config.envdir),
+        **_machine_places(),
     }
+
+
+@functools.cache
+def _machine_places() -> dict[str, str]:
+    places = {}
     if sys.prefix != sys.base_prefix:  # else it is /usr or so, which means nothing
-        places["nox"] = Path(sys.prefix)
+        places["nox"] = sys.prefix
     with contextlib.suppress(RuntimeError):  # a user without a home
-        places["home"] = Path.home()
+        places["home"] = str(Path.home())
     with contextlib.suppress(OSError):  # no temporary folder can be written
-        places["temporary"] = Path(tempfile.gettempdir())
+        places["temporary"] = tempfile.gettempdir()
     return places
 
 
-def _environment(job: ActiveJob, outer: dict[str, str]) -> Environment:
+@functools.cache
+def _platform() -> Platform:
+    return Platform(system=platform.system(), release=platform.release(), machine=platform.machine())
+
+
+def _environment(job: ActiveJob, outer: Mapping[str, str]) -> Environment:
     """Describe what the session saw; a secret may have been put into a declared value."""
     described = environment.describe(outer, job.facts, cores=job.cores, extra=job.config.pass_env)
     values = {name: job.redact(value) for name, value in described.values.items()}
@@ -210,7 +231,7 @@ def _keep_artifacts(job: ActiveJob) -> None:
 
 def _kept(job: ActiveJob) -> tuple[str, ...]:
     folder = job.run.artifacts_path(job.id)
-    if not folder.exists():
+    if not os.path.exists(folder):  # noqa: PTH110 - many jobs keep nothing, and this is faster
         return ()
     base = folder.parent
     return tuple(sorted(path.relative_to(base).as_posix() for path in folder.rglob("*") if path.is_file()))

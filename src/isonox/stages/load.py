@@ -130,10 +130,12 @@ def load(  # noqa: PLR0913 - the stage's options, all keywords
         """Measure the application under load."""
         install_tools(session, name, "locust", group=group, with_project=True)
         if served is None:
-            _run(session, locustfile, ["--host", str(host), *how], limits)
+            session.env["LOCUST_HOST"] = host
+            _run(session, locustfile, how, limits)
             return
         with application.serving(session, served) as url:
-            _run(session, locustfile, ["--host", url, *how], limits)
+            session.env["LOCUST_HOST"] = url  # in an argument, its port would make two runs differ
+            _run(session, locustfile, how, limits)
 
     defaults = StageOptions(cache=False, exclusive=True)
     declare_session(name=name, python=python, tags=["load"], per_package=per_package, **(defaults | options))(run_load)
@@ -185,7 +187,7 @@ def _run(session: Session, locustfile: str, arguments: Sequence[str], limits: Li
     if done.failed:
         session.error(f"locust failed: {done}: {done.last_line}")
     figures = read(report.with_suffix(".json"))
-    session.note(f"{' '.join(arguments[2:])}: {figures}".replace("--", ""))
+    session.note(f"{' '.join(arguments)}: {figures}".replace("--", ""))
     place = str((folder / locustfile).relative_to(session.root))
     for row in _rows(report.with_name(f"{REPORT}_failures.csv")):
         what = f"{row['Method']} {row['Name']} failed {row['Occurrences']} time(s): {row['Error']}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 #: Seconds between SIGTERM and SIGKILL for what is interrupted.
 _GRACE = 1.0
+
+#: What the name of a hunt's folder begins with; the id of the process that hunts follows.
+_FOLDER = "hunt-"
 
 #: A session hears in one variable what it has to try.
 _MOST = 1000
@@ -100,13 +104,23 @@ def _session(checkout: Checkout, test: str, only: Sequence[str]) -> str:
     return session_of(ordered[0].id) if ordered[0].shard else ordered[0].id
 
 
+def _sweep(state: Path) -> None:
+    """Remove what hunts have left that were killed."""
+    for folder in state.glob(f"{_FOLDER}*-*"):
+        owner = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        if owner.isdecimal() and not processes.identity(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _run(root: Path, session: str, wanted: Wanted) -> tuple[Try, ...]:
     """Let the session hunt; it ends with everything below it when this process does.
 
     Raises:
         IsonoxError: It did not; what its record says.
     """
-    with tempfile.TemporaryDirectory(prefix="hunt-", dir=files.state_directory(root)) as folder:
+    state = files.state_directory(root)
+    _sweep(state)
+    with tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", dir=state) as folder:
         lifeline, held = os.pipe()
         given = {
             messages.HUNT_VARIABLE: msgspec.json.encode(wanted).decode(),
