@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from isonox.github import build, files, pins
-from isonox.github.build import Setting
+from isonox.github import files, pins
+from isonox.github.setting import LEVELS, Setting
 from isonox.model.pipeline import Facts
 from isonox.model.plan import Plan, PlannedJob, Selection
 
@@ -69,7 +69,7 @@ ALONE = plan_of(*(job(text, stage=text) for text in ODD))
 FACTS = Facts(
     timeout_minutes=10,
     secrets=("GITHUB_TOKEN", "DEPLOY_KEY"),
-    permissions={scope: levels[-1] for scope, levels in build._LEVELS.items()},
+    permissions={scope: levels[-1] for scope, levels in LEVELS.items()},
 )
 
 

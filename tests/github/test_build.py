@@ -22,7 +22,7 @@ from tests.github.conftest import ALONE, FACTS, LARGE, ODD, ODDLY, SMALL, genera
 
 from isonox.errors import ConfigurationError, ConfigurationErrors
 from isonox.github import build, jobs, pins
-from isonox.github.build import Setting
+from isonox.github.setting import Setting
 from isonox.model.pipeline import Facts
 
 if TYPE_CHECKING:

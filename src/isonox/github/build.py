@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from isonox.errors import ConfigurationError, ConfigurationErrors, did_you_mean
+from isonox.errors import ConfigurationError, ConfigurationErrors
 from isonox.github import codecov, jobs, store
-from isonox.github.pins import Pin
-from isonox.github.workflow import Action, Input, Job, Matrix, Permission, Step, Triggers, Uses, Workflow
-from isonox.model.pipeline import Facts
-from isonox.sessions.messages import RUN_VARIABLE, SHARD_VARIABLE
+from isonox.github import setting as settings
+from isonox.github.workflow import Job, Matrix, Permission, Step, Triggers, Workflow
+from isonox.sessions.messages import SHARD_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from isonox.github.jobs import Carrier, Pack
+    from isonox.github.setting import Setting
     from isonox.github.workflow import Scalar
+    from isonox.model.pipeline import Facts
     from isonox.model.plan import Plan
 
 #: Sessions of one stage that are listed in the workflow; with more, or with packages, they are planned at run time.
 STATIC_SESSIONS = 20
-
-RECORDS_DAYS = 7
 
 #: GitHub evaluates no expression with more characters; text with several expressions is a single one.
 #: Source: ExpressionConstants.MaxLength of https://github.com/actions/runner
@@ -40,92 +35,6 @@ _BASE = {"BASE": "${{ github.event.pull_request.base.sha }}"}
 _WITH_BASE = ' --base "$BASE"'
 #: Each job's token may do this, and by default nothing else.
 CHECK_OUT = Permission("contents", "read", "check out the code")
-#: What `permissions` of a session may name, and what each may be.
-#: Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#permissions
-_LEVELS = {
-    **dict.fromkeys(
-        (
-            "actions", "artifact-metadata", "attestations", "checks", "contents", "deployments", "discussions",
-            "issues", "packages", "pages", "pull-requests", "security-events", "statuses",
-        ),
-        ("read", "write"),
-    ),
-    "id-token": ("write",),
-    "models": ("read",),
-}  # fmt: skip
-#: GitHub compares the names of secrets without regard to case.
-#: Source: https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
-_SECRET = re.compile(r"(?!(?i:GITHUB_))[A-Za-z_][A-Za-z0-9_]*|GITHUB_TOKEN")
-#: Variables of the work step that a secret must not replace.
-_OWN = (
-    "SESSION", "SESSIONS", SHARD_VARIABLE, RUN_VARIABLE, "NOX_SCRIPT_MODE", "PATH", "HOME", "ENV", "BASH_ENV", "CI",
-)  # fmt: skip
-#: What git allows in no branch. The rest of what it refuses are patterns for GitHub.
-#: Source: https://git-scm.com/docs/git-check-ref-format
-_NO_BRANCH = re.compile(r"[\s~^:]")
-#: Inputs of actions are globs, and lines that start with a hash are comments there.
-_GLOB = re.compile(r"[\[\]*?!#\\]")
-
-
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about the repository that its workflows depend on, beside the plan.
-
-    Attributes:
-        facts: Of each session of the plan.
-        pins: Of each action.
-        uv: The version in uv.lock.
-        pythons: Interpreters that every job gets; the last one runs isonox.
-        folder: The noxfile's folder, relative to the repository's top; empty if it is the top.
-        runner: Label of the runners.
-        branches: Branches whose pushes are checked.
-        environment: The GitHub environment that holds the secrets.
-        targeted: Whether sessions share jobs by their recorded durations.
-        remote_cache: Whether known results let jobs be left out.
-        affected: Whether pull requests run only what their changes affect.
-        codecov: Whether the coverage stage's job uploads its report, and whether it has to.
-    """
-
-    facts: dict[str, Facts]
-    pins: dict[str, Pin]
-    uv: str
-    pythons: tuple[str, ...]
-    folder: str = ""
-    runner: str = "ubuntu-24.04"
-    branches: tuple[str, ...] = ("main",)
-    environment: str = "ci"
-    targeted: bool = False
-    remote_cache: bool = False
-    affected: bool = False
-    codecov: bool | Literal["required"] = False
-
-    @property
-    def stored(self) -> tuple[str, ...]:
-        """What travels from run to run, relative to the noxfile's folder."""
-        cache = (".isonox/cache",) if self.remote_cache else ()
-        return (*cache, ".isonox/history.db") if self.remote_cache or self.targeted else ()
-
-    @property
-    def suffix(self) -> str:
-        """What tells the files of a pipeline in a folder from those at the top."""
-        slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.folder).strip("-")
-        if slug != self.folder.replace("/", "-"):  # others may have become the same
-            slug = f"{slug}-{hashlib.sha256(self.folder.encode()).hexdigest()[:8]}".strip("-")
-        return f"-{slug}" if slug else ""
-
-    @property
-    def run_directory(self) -> str:
-        """The run's folder, relative to the repository's top."""
-        prefix = f"{self.folder}/" if self.folder else ""
-        return f"{prefix}${{{{ env.ISONOX_RUN_DIRECTORY }}}}"
-
-    def uses(self, action: str) -> Uses:
-        """Return an action by the commit that it is pinned to."""
-        pin = self.pins["/".join(action.split("/")[:2])]
-        return Uses(f"{action}@{pin.commit}", pin.version)
-
-    def local(self, action: str) -> Uses:
-        """Return one of the actions that are written beside the workflow, at the commit that runs."""
-        return Uses(f"$/.github/actions/{action}{self.suffix}")
 
 
 def workflow(plan: Plan, setting: Setting) -> Workflow:
@@ -137,10 +46,7 @@ def workflow(plan: Plan, setting: Setting) -> Workflow:
         ConfigurationError: There are more stages than fit into a workflow.
     """
     facts = {job.stage: setting.facts[job.id] for job in plan.jobs}
-    problems = [problem for stage, found in facts.items() for problem in _problems(stage, found)]
-    if setting.codecov and codecov.STAGE not in facts:
-        problems.append(f"pyproject.toml: tool.isonox.codecov: the pipeline has no stage {codecov.STAGE!r} to upload")
-    if problems := [*_unfit(setting), *problems]:
+    if problems := list(settings.problems(setting, facts)):
         raise ConfigurationErrors(problems)
     carriers = jobs.group(plan)
     auto = any(setting.facts[job.id].auto_shards for job in plan.jobs)
@@ -172,82 +78,6 @@ def is_dynamic(plan: Plan, *, always: bool) -> bool:
         always
         or any(job.package for job in plan.jobs)
         or any(len(carrier.jobs) > STATIC_SESSIONS for carrier in jobs.group(plan))
-    )
-
-
-def set_up(setting: Setting) -> Action:
-    """Return the action that brings a job to where `make` brings a laptop."""
-    folder = setting.folder
-    runs_isonox = ".".join(setting.pythons[-1].split(".")[:2])  # the name of its program has no patch version
-    return Action(
-        name="Set up",
-        description="Bring a job to where `make` brings a laptop: the commit, uv, interpreters, isonox from uv.lock.",
-        inputs={
-            "python": Input(description="Further interpreters, separated by spaces.", default=""),
-            "records": Input(description="A glob of artifacts with records of earlier jobs.", default=""),
-        },
-        steps=(
-            Step(
-                name="Check out",
-                uses=setting.uses("actions/checkout"),
-                with_={"fetch-depth": 0, "persist-credentials": False},
-            ),
-            Step(
-                name="Install uv",
-                uses=setting.uses("astral-sh/setup-uv"),
-                with_={
-                    "version": setting.uv,
-                    "enable-cache": True,
-                    "cache-dependency-glob": f"{folder}/uv.lock" if folder else "uv.lock",
-                    "cache-suffix": f"${{{{ github.job }}}}{setting.suffix}",
-                    "save-cache": "${{ github.ref == format('refs/heads/{0}', "
-                    "github.event.repository.default_branch) }}",
-                },
-            ),
-            Step(
-                name="Install the interpreters",
-                env={"PYTHONS": f"{' '.join(setting.pythons)} ${{{{ inputs.python }}}}"},
-                run='xargs uv python install <<< "$PYTHONS"',
-            ),
-            Step(
-                name="Install isonox and nox",
-                working_directory=folder,
-                run=f"make .isonox/env/.bootstrapped PYTHON=python{runs_isonox}",
-            ),
-            Step(
-                name="Fetch records",
-                condition="inputs.records != ''",
-                uses=setting.uses("actions/download-artifact"),
-                with_={
-                    "pattern": "${{ inputs.records }}",
-                    "path": f"{setting.run_directory}/parts",
-                },
-            ),
-        ),
-    )
-
-
-def keep_records(setting: Setting) -> Action:
-    """Return the action that keeps what a job's sessions left."""
-    run = setting.run_directory
-    return Action(
-        name="Keep records",
-        description="Keep what the sessions of this job left, for later jobs and the gate.",
-        inputs={"artifact": Input(description="The artifact's name, unique in the run.")},
-        steps=(
-            Step(
-                name="Upload",
-                uses=setting.uses("actions/upload-artifact"),
-                with_={
-                    "name": "${{ inputs.artifact }}",
-                    "path": f"{run}\n!{run}/parts\n",
-                    "include-hidden-files": True,
-                    "if-no-files-found": "error",
-                    "retention-days": RECORDS_DAYS,
-                    "overwrite": True,
-                },
-            ),
-        ),
     )
 
 
@@ -384,30 +214,3 @@ def _permissions(facts: Facts) -> tuple[Permission, ...]:
         for scope, level in facts.permissions.items()
     }
     return tuple(({"contents": CHECK_OUT} | own).values())
-
-
-def _problems(session: str, facts: Facts) -> Iterator[str]:
-    for scope, level in facts.permissions.items():
-        if scope not in _LEVELS:
-            yield f"session {session!r}: permissions: GitHub has no {scope!r}{did_you_mean(scope, _LEVELS)}"
-        elif level not in _LEVELS[scope]:
-            allowed = " or ".join(map(repr, _LEVELS[scope]))
-            yield f"session {session!r}: permissions: {scope} is {level!r}, and may be {allowed}"
-    for name in facts.secrets:
-        if not _SECRET.fullmatch(name):
-            yield f"session {session!r}: secrets: GitHub allows no secret of the name {name!r}"
-        elif name in _OWN:
-            yield f"session {session!r}: secrets: {name!r} means something else to the workflow's step"
-
-
-def _unfit(setting: Setting) -> Iterator[str]:
-    """Yield what is wrong with the texts of the setting; those that it got from a lock or by a pattern are well."""
-    where = "pyproject.toml: tool.isonox"
-    for key, text in {"runner": setting.runner, "environment": setting.environment}.items():
-        if reason := jobs.unfit(text):
-            yield f"{where}.{key}: {text!r}: {reason}"
-    for branch in setting.branches:
-        if reason := "git allows no such name" if _NO_BRANCH.search(branch) else jobs.unfit(branch):
-            yield f"{where}.branches: {branch!r}: {reason}"
-    if reason := "actions would take it for a glob" if _GLOB.search(setting.folder) else jobs.unfit(setting.folder):
-        yield f"the noxfile's folder {setting.folder!r}: {reason}"

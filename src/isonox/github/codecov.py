@@ -10,8 +10,8 @@ from isonox.sessions.run_directory import file_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from isonox.github.build import Setting
     from isonox.github.jobs import Carrier
+    from isonox.github.setting import Setting
 
 #: The stage whose report is uploaded.
 STAGE = "coverage"

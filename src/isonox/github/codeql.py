@@ -8,7 +8,7 @@ from isonox.github.build import CHECK_OUT
 from isonox.github.workflow import Job, Matrix, Permission, Step, Triggers, Workflow
 
 if TYPE_CHECKING:
-    from isonox.github.build import Setting
+    from isonox.github.setting import Setting
 
 
 def workflow(setting: Setting) -> Workflow:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import ConfigurationError
-from isonox.github import build, emit
+from isonox.github import actions, build, emit
 from isonox.github import codeql as codeql_workflow
 from isonox.system import files
 from isonox.workspace.generated import MARK
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from isonox.github.build import Setting
+    from isonox.github.setting import Setting
     from isonox.model.plan import Plan
 
 _HASH = "# sha256 of what follows: "
@@ -59,8 +59,8 @@ def generate(plan: Plan, setting: Setting, *, codeql: bool) -> dict[str, str]:
     noxfile = f"{setting.folder}/{plan.noxfile}" if setting.folder else plan.noxfile
     found = {
         f".github/workflows/ci{suffix}.yml": emit.workflow(build.workflow(plan, setting)),
-        f".github/actions/set-up{suffix}/action.yml": emit.action(build.set_up(setting)),
-        f".github/actions/keep-records{suffix}/action.yml": emit.action(build.keep_records(setting)),
+        f".github/actions/set-up{suffix}/action.yml": emit.action(actions.set_up(setting)),
+        f".github/actions/keep-records{suffix}/action.yml": emit.action(actions.keep_records(setting)),
     }
     if codeql:
         found[f".github/workflows/codeql{suffix}.yml"] = emit.workflow(codeql_workflow.workflow(setting))

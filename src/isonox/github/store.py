@@ -10,7 +10,7 @@ from isonox.github.workflow import Step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from isonox.github.build import Setting
+    from isonox.github.setting import Setting
     from isonox.github.workflow import Scalar
 
 #: What a pull request saves only that pull request could use.

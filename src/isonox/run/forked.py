@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from isonox.run.spawned import Setting
     from isonox.sessions.messages import Planned
 
+#: Nothing that is imported before the first job is garbage. Beside that, it is as `python -m`, but faster.
+_SERVE = "import gc; gc.disable(); from isonox.sessions import forkserver; forkserver.main()"
+
 #: Seconds that the forkserver has to end when nothing runs any more.
 _PATIENCE = 5.0
 
@@ -74,7 +77,7 @@ class Forked:
         descriptors = (other.fileno(), setting.lifeline)
         with other, self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "isonox.sessions.forkserver", *map(str, descriptors), setting.noxfile],
+                [sys.executable, "-c", _SERVE, *map(str, descriptors), setting.noxfile],
                 cwd=setting.root,
                 env=setting.environment,
                 stdin=subprocess.DEVNULL,

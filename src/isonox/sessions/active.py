@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from isonox.model.config import Config
     from isonox.model.pipeline import Facts
-    from isonox.model.record import Command, Finding, Flaky, Installation, Notification, Split, TestCounts
+    from isonox.model.record import Command, Finding, Flaky, Installation, Interpreter, Notification, Split, TestCounts
     from isonox.model.shard import Shard
     from isonox.sessions.messages import Planned
     from isonox.sessions.run_directory import RunDirectory
@@ -55,6 +55,8 @@ class ActiveJob:
     split: Split | None = None
     flaky: tuple[Flaky, ...] = ()
     coverage_percent: float | None = None
+    interpreter: Interpreter | None = None
+    distributions: dict[str, str] = field(default_factory=dict)
     missing_interpreter: str | None = None
     timed_out: bool = False
     installations: list[Installation] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""`python -m isonox.sessions.forkserver SOCKET LIFELINE NOXFILE`: nox with the noxfile loaded once (Linux).
+"""Nox with the noxfile loaded once (Linux); its arguments are SOCKET LIFELINE NOXFILE.
 
 `isonox ci` asks for jobs over a socket, a JSON document per line. For each this process forks, and in the fork nox
 goes on from where it would select the sessions, to its end. A fork keeps the promises of `isonox.sessions.child`; its
@@ -30,7 +30,7 @@ from nox._cli import nox_main
 from isonox.model import inputs
 from isonox.model.pipeline import PLAIN, Session
 from isonox.model.workspace import Workspace
-from isonox.sessions import child, environment, hook, messages, project, recording
+from isonox.sessions import assignment, child, environment, hook, messages, project, recording
 from isonox.sessions.messages import Ended, Ready, Refused, Start, Stop
 from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Load the noxfile, then serve until the socket's other end is closed."""
+    sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m` does, wherever a session goes
     connection, lifeline = (int(argument) for argument in sys.argv[1:3])
     sys.argv = ["nox", *messages.nox_arguments(sys.argv[3])]
     processes.become_subreaper()
@@ -146,7 +147,6 @@ class _Server:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
         sys.stdout.flush()
-        gc.collect()
         gc.freeze()
         self._send(Ready())
         requests: list[messages.Request] | None = self._early
@@ -182,6 +182,7 @@ class _Server:
         """Make this fork what a child process of its own would be."""
         os.setsid()
         signal.set_wakeup_fd(-1)
+        gc.enable()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         atexit._clear()  # noqa: SLF001 - who registered something while the noxfile was loaded is the server
         self._connection.close()
@@ -191,7 +192,7 @@ class _Server:
         for descriptor in (log, self._woken, self._wakes):
             os.close(descriptor)
         child.begin(self._lifeline)
-        hook.take(start.planned)
+        assignment.take(start.planned)
         sys.argv = ["nox", *sys.argv[1:], *messages.selecting_arguments(start.session, start.posargs)]
 
     def _stop(self, request: Stop) -> None:
@@ -230,13 +231,15 @@ def _find_out(runners: Collection[SessionRunner]) -> None:
     """Find out once what is the same for every fork, and kept by whoever is asked for it."""
     own_version()
     platform.uname()
-    hook.find_out(project.root())
+    assignment.find_out(project.root())
     nox.virtualenv.find_uv()
     with contextlib.suppress(OSError):  # no temporary folder can be written
         tempfile.gettempdir()
     config = project.config(project.root())
     if any(recording.facts_of(runner).services for runner in runners):
         from isonox.sessions import servers  # noqa: F401, PLC0415 - each fork would import it
+    if not all(map(hook.has_no_environment, runners)):
+        from isonox.workspace import lock_entries  # noqa: F401, PLC0415 - as above
     environment.declared(os.environ, PLAIN, cores=1, extra=config.pass_env)
     for runner in {runner.name: runner for runner in runners if runner.envdir}.values():  # one of each stage
         name = recording.package_of(runner)
@@ -253,7 +256,3 @@ def _dead_child() -> tuple[int, int] | None:
     except ChildProcessError:
         return None
     return (pid, status) if pid else None
-
-
-if __name__ == "__main__":
-    main()

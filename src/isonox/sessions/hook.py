@@ -16,15 +16,15 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import nox.sessions
 import nox.virtualenv
 from nox.sessions import Result, SessionRunner, Status, resolve_venv_backends
 
-from isonox.errors import ConfigurationError, IsonoxError
+from isonox.errors import IsonoxError
 from isonox.model.record import Notification
-from isonox.model.shard import Shard, session_of
+from isonox.model.shard import session_of
 from isonox.sessions import (
+    assignment,
     commands,
     environment,
     interpreter,
@@ -37,23 +37,11 @@ from isonox.sessions import (
 )
 from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
-from isonox.sessions.messages import (
-    HUNT_VARIABLE,
-    OWNER_VARIABLE,
-    PLANNED_VARIABLE,
-    RUN_VARIABLE,
-    SEED_VARIABLE,
-    SHARD_VARIABLE,
-    Planned,
-)
-from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
-from isonox.system import clock, files, github, processes, terminal
+from isonox.system import clock, files, github, processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from isonox.model.pipeline import Facts
+    from collections.abc import Callable, Iterator
 
 
 def install() -> None:
@@ -70,79 +58,24 @@ def install() -> None:
     setattr(SessionRunner, "execute", execute)  # noqa: B010 - mypy refuses to see a method replaced
 
 
-@functools.cache
-def _given_run() -> str | None:
-    """Return the folder of the run that this process was started for; None in a hand-typed nox."""
-    return os.environ.pop(RUN_VARIABLE, None) or None
-
-
-@functools.cache
-def _given_owner() -> str:
-    """Return the process that the run's services belong to; nothing in a hand-typed nox."""
-    return os.environ.pop(OWNER_VARIABLE, "")
-
-
-#: What `take` was given.
-_taken: list[Planned] = []
-
-
-def take(planned: Planned) -> None:
-    """Know what `isonox ci` knows of the job that this process runs, without a variable that says it."""
-    _taken.append(planned)
-
-
-@functools.cache
-def _planned() -> Planned | None:
-    given = os.environ.pop(PLANNED_VARIABLE, None)
-    if _taken:
-        return _taken[-1]
-    return msgspec.json.decode(given, type=Planned) if given else None
-
-
-def find_out(root: Path) -> None:
-    """Find out what is the same for every job of a run: what forks from this process need not ask again."""
-    _given_run()
-    _given_owner()
-    files.make_directory(_run_directory(root).trace_path("any").parent)
-    trace.find_out(root)
-    recording.find_out()
-    interpreter.own_interpreter()
-
-
-@functools.cache
-def _run_directory(root: Path) -> RunDirectory:
-    """Return the run that this process belongs to: the given one, or one of its own."""
-    given = _given_run()
-    return RunDirectory.at(root / given) if given else RunDirectory.create(root)
-
-
-def _secret_values(facts: Facts) -> tuple[str, ...]:
-    """Return what must not be printed: values of secrets, and the lines of those that have several."""
-    values = [os.environ[name] for name in facts.secrets if os.environ.get(name)]
-    lines = [line for value in values for line in value.splitlines() if line.strip()]
-    return tuple(sorted({*values, *lines}, key=len, reverse=True))
-
-
 def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result]) -> Result:
     """Run one session inside the wrapper and leave a record, however it ends."""
     root = Path(runner.global_config.noxfile).resolve().parent
     started = clock.now()
     clock_start = clock.monotonic()
     try:
-        job = _job(runner, root)
+        job = assignment.job_of(runner, root)
     except IsonoxError as error:
         runner.result = Result(runner, Status.FAILED, reason=str(error))
         return runner.result
     _be_strict(runner)
     processes.become_subreaper()
-    outer = job.outer
-    seen: dict[str, Any] = {}
     result: Result | None = None
     token = ACTIVE.set(job)
     try:
         try:
-            with _surroundings(runner, job, outer, seen):
-                result = _withheld(runner, job, outer) or original(runner)
+            with _surroundings(runner, job):
+                result = _withheld(runner, job) or original(runner)
         except _TimeUp:
             result = Result(runner, Status.FAILED)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong around a session is that session's failure
@@ -157,78 +90,18 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
                 _stop_what_is_left(job, ended_well=False)
             seconds = clock.monotonic() - clock_start
             when = clock.timestamp(started)
-            problem = recording.write(runner, job, result, outer, seen, started=when, seconds=seconds)
+            problem = recording.write(runner, job, result, started=when, seconds=seconds)
             if problem and result is not None:
                 result = Result(runner, Status.FAILED, reason=problem, duration=seconds)
     runner.result = result
     return result
 
 
-def _withheld(runner: SessionRunner, job: ActiveJob, outer: Mapping[str, str]) -> Result | None:
+def _withheld(runner: SessionRunner, job: ActiveJob) -> Result | None:
     """Waive a session whose secrets GitHub holds back: it could only fail, and nobody could help it."""
-    missing = [name for name in job.facts.secrets if not outer.get(name)]
-    reason = github.without_secrets(outer) if missing else ""
+    missing = [name for name in job.facts.secrets if not job.outer.get(name)]
+    reason = github.without_secrets(job.outer) if missing else ""
     return Result(runner, Status.SKIPPED, reason=f"{reason}: {', '.join(missing)}") if reason else None
-
-
-@functools.cache
-def _given_shard() -> str:
-    """Return which shard this process is to run: what a workflow sets, or somebody who repeats a shard."""
-    return os.environ.pop(SHARD_VARIABLE, "")
-
-
-def _shard(runner: SessionRunner, planned: Planned | None) -> Shard | None:
-    """Return which shard of the session is to run; None for all of it.
-
-    Raises:
-        ConfigurationError: The session is not split like that.
-    """
-    count = recording.shards_of(runner)
-    given = planned.shard if planned else _given_shard()
-    if not given or count == 1:
-        return None
-    shard = Shard.parse(given)
-    if shard.count != count:
-        raise ConfigurationError(
-            f"{SHARD_VARIABLE}={given}: {recording.session_id(runner)} is split into {count} shards",
-            hint=f"one of them is {SHARD_VARIABLE}=1/{count}; without the variable, all of it runs",
-        )
-    return shard
-
-
-def _seed(environ: Mapping[str, str]) -> int | None:
-    """Return the seed that somebody gives for a random order.
-
-    Raises:
-        ConfigurationError: It is no whole number.
-    """
-    given = environ.get(SEED_VARIABLE, "")
-    if given and not given.isdecimal():
-        raise ConfigurationError(f"{SEED_VARIABLE}={given!r} must be a whole number, such as 20261")
-    return int(given) if given else None
-
-
-def _job(runner: SessionRunner, root: Path) -> ActiveJob:
-    facts = recording.facts_of(runner)
-    _given_owner()
-    planned = _planned()
-    name, shard = recording.session_id(runner), _shard(runner, planned)
-    return ActiveJob(
-        id=f"{name}#{shard}" if shard else name,
-        shard=shard,
-        seed=_seed(os.environ),
-        hunt=os.environ.get(HUNT_VARIABLE, ""),
-        root=root,
-        run=_run_directory(root),
-        facts=facts,
-        config=project.config(root),
-        in_ci=terminal.in_ci(),
-        in_run=_given_run() is not None,
-        planned=planned,
-        cores=planned.cores if planned and planned.cores else environment.given_cores(os.environ),
-        secrets=_secret_values(facts),
-        outer=dict(os.environ),
-    )
 
 
 def _be_strict(runner: SessionRunner) -> None:
@@ -241,25 +114,23 @@ def _be_strict(runner: SessionRunner) -> None:
 
 
 @contextlib.contextmanager
-def _surroundings(
-    runner: SessionRunner, job: ActiveJob, outer: Mapping[str, str], seen: dict[str, Any]
-) -> Iterator[None]:
-    """Everything that holds while the session runs; `seen` gets what can only be read inside."""
+def _surroundings(runner: SessionRunner, job: ActiveJob) -> Iterator[None]:
+    """Everything that holds while the session runs."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(redaction.redacted_output(job))
         stack.enter_context(_errors_kept(job))
         if job.facts.environment == "declared":
-            values = environment.declared(outer, job.facts, cores=job.cores, extra=job.config.pass_env)
-            stack.enter_context(environment.replaced(outer, values, for_good=job.planned is not None))
+            values = environment.declared(job.outer, job.facts, cores=job.cores, extra=job.config.pass_env)
+            stack.enter_context(environment.replaced(job.outer, values, for_good=job.planned is not None))
         if job.facts.services:
             from isonox.sessions import servers  # noqa: PLC0415 - most sessions do without
 
-            stack.enter_context(servers.serving(job, outer, _given_owner()))
+            stack.enter_context(servers.serving(job, assignment.owner()))
         look_up = interpreter.find(job, interpreter.nox_finds)
         stack.enter_context(swapped(nox.virtualenv, "_find_python", look_up))
         stack.enter_context(commands.recorded(job))
-        stack.enter_context(_phases(runner, job, seen))
-        if _has_no_environment(runner):
+        stack.enter_context(_phases(runner, job))
+        if has_no_environment(runner):
             stack.enter_context(swapped(runner, "_create_venv", functools.partial(_pass_through, runner)))
         else:
             prepare = functools.cache(functools.partial(_claim_own, runner, job, stack))
@@ -269,7 +140,7 @@ def _surroundings(
 
 
 @contextlib.contextmanager
-def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iterator[None]:
+def _phases(runner: SessionRunner, job: ActiveJob) -> Iterator[None]:
     """Note when the session function starts, and what its environment holds when it ends."""
     function = runner.func
 
@@ -295,9 +166,9 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
             except SystemExit as stop:
                 session.error(f"the session function ended the process: sys.exit({stop.code!r})")
             finally:
-                seen["interpreter"] = interpreter.environment_interpreter(session)
+                job.interpreter = interpreter.environment_interpreter(session)
                 if interpreter.place(session):
-                    seen["distributions"] = installs.installed(session)
+                    job.distributions = installs.installed(session)
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(swapped(runner, "func", _Observed()))
@@ -308,7 +179,7 @@ def _phases(runner: SessionRunner, job: ActiveJob, seen: dict[str, Any]) -> Iter
 
 def _served(runner: SessionRunner, job: ActiveJob, session: nox.Session, function: Callable[..., Any]) -> Any:
     """Call the session function, whose services have to be had before it ends."""
-    if job.servers and _has_no_environment(runner):
+    if job.servers and has_no_environment(runner):
         job.servers.ready()  # there is nothing to be done meanwhile
     done = function(session)
     if job.servers:
@@ -335,7 +206,8 @@ def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = No
     raise ValueError(f"Session {target} not found.")
 
 
-def _has_no_environment(runner: SessionRunner) -> bool:
+def has_no_environment(runner: SessionRunner) -> bool:
+    """Return whether a session runs in the environment that nox runs in."""
     backends = resolve_venv_backends(runner.global_config, runner.func)
     known = set(backends) <= set(nox.virtualenv.ALL_VENVS)  # else nox has something to say
     return backends == ["none"] or (runner.func.python is False and known)

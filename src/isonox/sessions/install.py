@@ -19,8 +19,6 @@ from isonox.sessions.interpreter import environment_interpreter, place, site_pac
 from isonox.sessions.pool import Made
 from isonox.sessions.virtualenvs import Environment, preparing
 from isonox.system import files
-from isonox.workspace import lock_entries
-from isonox.workspace.lock import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +103,9 @@ def changes_environment(argv: Sequence[str | os.PathLike[str]]) -> bool:
 
 def _entries(job: ActiveJob, installation: Installation) -> Entries:
     """Return what the lock says."""
+    from isonox.workspace import lock_entries  # noqa: PLC0415 - sessions without environments do without
+    from isonox.workspace.lock import Lock  # noqa: PLC0415 - as above
+
     path = job.root / "uv.lock"
     if not path.exists():
         raise LockError(f"{path} does not exist", hint="make it: uv lock")

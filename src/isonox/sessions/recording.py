@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from nox.sessions import Status
@@ -26,8 +26,6 @@ from isonox.system import files, git
 from isonox.system.version import own_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from nox.sessions import Result, SessionRunner
 
     from isonox.model.record import Undeclared
@@ -67,16 +65,7 @@ def package_of(runner: SessionRunner) -> str | None:
     return call_spec["package"] if facts_of(runner).per_package else None
 
 
-def write(  # noqa: PLR0913 - everything that is known about the job
-    runner: SessionRunner,
-    job: ActiveJob,
-    result: Result | None,
-    outer: Mapping[str, str],
-    seen: dict[str, Any],
-    *,
-    started: str,
-    seconds: float,
-) -> str:
+def write(runner: SessionRunner, job: ActiveJob, result: Result | None, *, started: str, seconds: float) -> str:
     """Keep the artifacts and write the record of a session that has ended; `result` is None where it was interrupted.
 
     Returns:
@@ -89,22 +78,13 @@ def write(  # noqa: PLR0913 - everything that is known about the job
         problem = str(error)
         result = result and type(result)(runner, Status.FAILED, reason=problem, duration=seconds)
     try:
-        job.run.write_record(_record_of(runner, job, result, outer, seen, started=started, seconds=seconds))
+        job.run.write_record(_record_of(runner, job, result, started=started, seconds=seconds))
     except IsonoxError as error:
         problem = str(error)
     return problem
 
 
-def _record_of(  # noqa: PLR0913 - everything that is known about the job
-    runner: SessionRunner,
-    job: ActiveJob,
-    result: Result | None,
-    outer: Mapping[str, str],
-    seen: dict[str, Any],
-    *,
-    started: str,
-    seconds: float,
-) -> Record:
+def _record_of(runner: SessionRunner, job: ActiveJob, result: Result | None, *, started: str, seconds: float) -> Record:
     """Return the record of a session that has ended; `result` is None where it was interrupted."""
     planned = job.planned or _found_out(job.root)
     verdict, reason = _verdict(job, result)
@@ -123,11 +103,11 @@ def _record_of(  # noqa: PLR0913 - everything that is known about the job
         required=job.facts.required,
         started=started,
         seconds=round(seconds, 3),
-        interpreter=seen.get("interpreter") or Interpreter(asked=_asked(runner)),
+        interpreter=job.interpreter or Interpreter(asked=_asked(runner)),
         platform=_platform(),
-        environment=_environment(job, outer),
+        environment=_environment(job),
         commands=tuple(job.commands),
-        distributions=seen.get("distributions", {}),
+        distributions=job.distributions,
         tests=job.tests,
         split=job.split,
         flaky=job.flaky,
@@ -188,9 +168,9 @@ def _platform() -> Platform:
     return Platform(system=platform.system(), release=platform.release(), machine=platform.machine())
 
 
-def _environment(job: ActiveJob, outer: Mapping[str, str]) -> Environment:
+def _environment(job: ActiveJob) -> Environment:
     """Describe what the session saw; a secret may have been put into a declared value."""
-    described = environment.describe(outer, job.facts, cores=job.cores, extra=job.config.pass_env)
+    described = environment.describe(job.outer, job.facts, cores=job.cores, extra=job.config.pass_env)
     values = {name: job.redact(value) for name, value in described.values.items()}
     return msgspec.structs.replace(described, values=values)
 

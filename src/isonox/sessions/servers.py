@@ -20,7 +20,7 @@ from isonox.services.state import sweep
 from isonox.system import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from isonox.model.service import Service
@@ -33,7 +33,6 @@ class Servers:
 
     Args:
         job: The job.
-        outer: The variables that nox was started with.
         owner: The process with which shared servers end, as `lease.encoded` returns it; empty for this one.
 
     Attributes:
@@ -41,14 +40,14 @@ class Servers:
         died: How servers died while they were used, by their services' names.
     """
 
-    def __init__(self, job: ActiveJob, outer: Mapping[str, str], owner: str) -> None:
+    def __init__(self, job: ActiveJob, owner: str) -> None:
         self.urls: dict[str, str] = {}
         self.died: dict[str, str] = {}
         self._job = job
         self._since = clock.monotonic()
         self._found: dict[str, Lease | BaseException] = {}
-        wanted = backends.wanted(outer, job.config.service_backend or "")
-        environ = {name: value for name, value in outer.items() if name not in job.facts.secrets}
+        wanted = backends.wanted(job.outer, job.config.service_backend or "")
+        environ = {name: value for name, value in job.outer.items() if name not in job.facts.secrets}
         self._needs = needs = Needs(
             job.root, _run_owner(job.root, job.pid, owner), lease.own_process(), environ, wanted
         )
@@ -135,9 +134,9 @@ class Servers:
 
 
 @contextlib.contextmanager
-def serving(job: ActiveJob, outer: Mapping[str, str], owner: str) -> Iterator[None]:
+def serving(job: ActiveJob, owner: str) -> Iterator[None]:
     """Have the job's services while the context is open; see `Servers`."""
-    job.servers = servers = Servers(job, outer, owner)
+    job.servers = servers = Servers(job, owner)
     try:
         yield
     finally:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from findpython.providers import ALL_PROVIDERS
 
 from isonox.errors import StateError
 from isonox.system import files
@@ -74,6 +73,8 @@ def known(path: str, *, cache: Path) -> Known | None:
 
 def candidates(minor: str) -> Iterator[str]:
     """Yield existing `python<minor>` files of pyenv, uv, asdf, mise, rye, PATH and the like, shims left out."""
+    from findpython.providers import ALL_PROVIDERS  # noqa: PLC0415 - sessions without environments do without
+
     seen: set[Path] = set()
     names = (f"python{minor}", f"python{minor}.exe")
     for provider in ALL_PROVIDERS.values():

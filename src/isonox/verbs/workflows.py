@@ -9,7 +9,7 @@ import msgspec
 
 from isonox.errors import ConfigurationError, DriftError, ExitCode, UsageError
 from isonox.github import files, pins
-from isonox.github.build import Setting
+from isonox.github.setting import Setting
 from isonox.model.plan import Selection
 from isonox.system import git, terminal
 from isonox.verbs.checkout import Checkout

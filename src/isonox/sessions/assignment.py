@@ -1,0 +1,151 @@
+"""Which job this process runs, and what it was told of it: by variables of its environment, or by the forkserver."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from isonox.errors import ConfigurationError
+from isonox.model.shard import Shard
+from isonox.sessions import environment, interpreter, project, recording, trace
+from isonox.sessions.active import ActiveJob
+from isonox.sessions.messages import (
+    HUNT_VARIABLE,
+    OWNER_VARIABLE,
+    PLANNED_VARIABLE,
+    RUN_VARIABLE,
+    SEED_VARIABLE,
+    SHARD_VARIABLE,
+    Planned,
+)
+from isonox.sessions.run_directory import RunDirectory
+from isonox.system import files, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from nox.sessions import SessionRunner
+
+    from isonox.model.pipeline import Facts
+
+
+def job_of(runner: SessionRunner, root: Path) -> ActiveJob:
+    """Return the job that a session is.
+
+    Raises:
+        ConfigurationError: What this process was told does not fit the session.
+    """
+    facts = recording.facts_of(runner)
+    owner()
+    planned = _planned()
+    name, shard = recording.session_id(runner), _shard(runner, planned)
+    return ActiveJob(
+        id=f"{name}#{shard}" if shard else name,
+        shard=shard,
+        seed=_seed(os.environ),
+        hunt=os.environ.get(HUNT_VARIABLE, ""),
+        root=root,
+        run=_run_directory(root),
+        facts=facts,
+        config=project.config(root),
+        in_ci=terminal.in_ci(),
+        in_run=_given_run() is not None,
+        planned=planned,
+        cores=planned.cores if planned and planned.cores else environment.given_cores(os.environ),
+        secrets=_secret_values(facts),
+        outer=dict(os.environ),
+    )
+
+
+@functools.cache
+def _given_run() -> str | None:
+    """Return the folder of the run that this process was started for; None in a hand-typed nox."""
+    return os.environ.pop(RUN_VARIABLE, None) or None
+
+
+@functools.cache
+def owner() -> str:
+    """Return the process that the run's services belong to; nothing in a hand-typed nox."""
+    return os.environ.pop(OWNER_VARIABLE, "")
+
+
+#: What `take` was given.
+_taken: list[Planned] = []
+
+
+def take(planned: Planned) -> None:
+    """Know what `isonox ci` knows of the job that this process runs, without a variable that says it."""
+    _taken.append(planned)
+
+
+@functools.cache
+def _planned() -> Planned | None:
+    given = os.environ.pop(PLANNED_VARIABLE, None)
+    if _taken:
+        return _taken[-1]
+    return msgspec.json.decode(given, type=Planned) if given else None
+
+
+def find_out(root: Path) -> None:
+    """Find out what is the same for every job of a run: what forks from this process need not ask again."""
+    _given_run()
+    owner()
+    files.make_directory(_run_directory(root).trace_path("any").parent)
+    trace.find_out(root)
+    recording.find_out()
+    interpreter.own_interpreter()
+
+
+@functools.cache
+def _run_directory(root: Path) -> RunDirectory:
+    """Return the run that this process belongs to: the given one, or one of its own."""
+    given = _given_run()
+    return RunDirectory.at(root / given) if given else RunDirectory.create(root)
+
+
+def _secret_values(facts: Facts) -> tuple[str, ...]:
+    """Return what must not be printed: values of secrets, and the lines of those that have several."""
+    values = [os.environ[name] for name in facts.secrets if os.environ.get(name)]
+    lines = [line for value in values for line in value.splitlines() if line.strip()]
+    return tuple(sorted({*values, *lines}, key=len, reverse=True))
+
+
+@functools.cache
+def _given_shard() -> str:
+    """Return which shard this process is to run: what a workflow sets, or somebody who repeats a shard."""
+    return os.environ.pop(SHARD_VARIABLE, "")
+
+
+def _shard(runner: SessionRunner, planned: Planned | None) -> Shard | None:
+    """Return which shard of the session is to run; None for all of it.
+
+    Raises:
+        ConfigurationError: The session is not split like that.
+    """
+    count = recording.shards_of(runner)
+    given = planned.shard if planned else _given_shard()
+    if not given or count == 1:
+        return None
+    shard = Shard.parse(given)
+    if shard.count != count:
+        raise ConfigurationError(
+            f"{SHARD_VARIABLE}={given}: {recording.session_id(runner)} is split into {count} shards",
+            hint=f"one of them is {SHARD_VARIABLE}=1/{count}; without the variable, all of it runs",
+        )
+    return shard
+
+
+def _seed(environ: Mapping[str, str]) -> int | None:
+    """Return the seed that somebody gives for a random order.
+
+    Raises:
+        ConfigurationError: It is no whole number.
+    """
+    given = environ.get(SEED_VARIABLE, "")
+    if given and not given.isdecimal():
+        raise ConfigurationError(f"{SEED_VARIABLE}={given!r} must be a whole number, such as 20261")
+    return int(given) if given else None
