@@ -154,6 +154,7 @@ class History:
     def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=10)
         try:
+            database.execute("PRAGMA synchronous = OFF")  # as `files.write_atomic`: a power failure may damage it
             database.executescript(_SCHEMA)
         except sqlite3.Error:
             database.close()

@@ -130,11 +130,10 @@ class Forked:
             self._end()
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
-        try:
-            self._process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
+        self._reader.join(_PATIENCE)  # it waits for the process without looking again and again
+        if self._reader.is_alive():
             self._end()
-        self._reader.join()
+            self._reader.join()
         self._connection.close()
 
     def _end(self) -> None:
