@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,9 @@ WORKSPACES = Path(__file__).parent / "workspaces"
 
 #: Seconds after which a nox run is taken to hang.
 PATIENCE = 240
+
+#: A shell starts what runs in its background with Ctrl-C ignored, which every process that tests start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class NoxRun(NamedTuple):

@@ -239,6 +239,8 @@ def _find_out(runners: Collection[SessionRunner]) -> None:
     if any(recording.facts_of(runner).services for runner in runners):
         from isonox.sessions import servers  # noqa: F401, PLC0415 - each fork would import it
     if not all(map(hook.has_no_environment, runners)):
+        import findpython.providers  # noqa: F401, PLC0415 - as above
+
         from isonox.workspace import lock_entries  # noqa: F401, PLC0415 - as above
     environment.declared(os.environ, PLAIN, cores=1, extra=config.pass_env)
     for runner in {runner.name: runner for runner in runners if runner.envdir}.values():  # one of each stage
