@@ -29,6 +29,31 @@ PATIENCE = 240
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+#: Files whose tests take long, while what they start runs on a Python of its own: one Python to start it is enough.
+ONCE = frozenset(
+    {
+        "github/verify/test_proof.py",
+        "services/test_kills.py",
+        "stages/test_licenses.py",
+        "stages/test_splitting.py",
+        "verbs/test_flaky.py",
+        "verbs/test_hunt.py",
+        "verbs/test_splits.py",
+    }
+)
+#: The Python that runs them, which is also the one on which coverage is measured.
+ONCE_ON = (3, 13)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip on other Pythons what runs on one."""
+    here = Path(__file__).parent
+    reason = f"takes long: runs on Python {'.'.join(map(str, ONCE_ON))} only"
+    for item in items if sys.version_info[:2] != ONCE_ON else ():
+        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix() in ONCE:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
 class NoxRun(NamedTuple):
     """What one call of nox left behind.
 
