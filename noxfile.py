@@ -32,7 +32,7 @@ def hooks(session: isonox.Session) -> None:
     session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure")
 
 
-@isonox.session(python="3.13", timeout_minutes=30, tags=["integration"])
+@isonox.session(python="3.13", timeout_minutes=30, tags=["integration"], cache=timedelta(days=1))
 def act(session: isonox.Session) -> None:
     """Run the generated workflows with act, and compare what they leave with `isonox ci`."""
     session.install_group("act", project=True)
