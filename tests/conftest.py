@@ -29,11 +29,9 @@ PATIENCE = 240
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-#: Files whose tests take long, while what they start runs on a Python of its own: one Python to start it is enough.
+#: Files whose tests take long, most of it in sessions on a Python of their own: one Python to start them is enough.
 ONCE = frozenset(
     {
-        "github/verify/test_proof.py",
-        "services/test_kills.py",
         "stages/test_licenses.py",
         "stages/test_splitting.py",
         "verbs/test_flaky.py",
