@@ -96,20 +96,13 @@ def describe(outer: Mapping[str, str], facts: Facts, *, cores: int, extra: Itera
 
 
 @contextlib.contextmanager
-def replaced(before: Mapping[str, str], values: Mapping[str, str], *, for_good: bool = False) -> Iterator[None]:
-    """Make `values` the whole environment of this process, and put back afterwards what it was.
-
-    Args:
-        before: The environment that it has.
-        values: What it gets.
-        for_good: Put nothing back: the process ends with its only session.
-    """
+def replaced(before: Mapping[str, str], values: Mapping[str, str]) -> Iterator[None]:
+    """Make `values` the whole environment of this process, and put the one that it has, `before`, back afterwards."""
     _change(before, values)
     try:
         yield
     finally:
-        if not for_good:
-            _change(dict(os.environ), before)
+        _change(dict(os.environ), before)
 
 
 @contextlib.contextmanager

@@ -121,7 +121,7 @@ def _surroundings(runner: SessionRunner, job: ActiveJob) -> Iterator[None]:
         stack.enter_context(_errors_kept(job))
         if job.facts.environment == "declared":
             values = environment.declared(job.outer, job.facts, cores=job.cores, extra=job.config.pass_env)
-            stack.enter_context(environment.replaced(job.outer, values, for_good=job.planned is not None))
+            stack.enter_context(environment.replaced(job.outer, values))
         if job.facts.services:
             from isonox.sessions import servers  # noqa: PLC0415 - most sessions do without
 
