@@ -178,6 +178,14 @@ def test_a_package_comes_or_goes_without_a_change_of_its_files(
     assert bool(found.outside) == ("tools" in now)
 
 
+@pytest.mark.parametrize("path", ["noxfile.py", "uv.lock"])
+def test_the_root_is_no_package_any_more_by_a_file_that_counts_apart(path: str) -> None:
+    """What was the root's own is outside of all packages then."""
+    found = difference(with_change(path), within=workspace(("cents",)), before=workspace(("cents", "root")))
+
+    assert {"check(cents)": f"changed {path}"} == why(found, session(package="cents"))
+
+
 def test_a_dependency_that_is_not_one_any_more_concerns() -> None:
     """The package was built with it."""
     found = difference(with_change("pyproject.toml"), within=workspace(edges=EDGES[:1]), before=workspace(edges=EDGES))

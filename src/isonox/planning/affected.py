@@ -82,8 +82,7 @@ class Difference:
     @cached_property
     def outside(self) -> str:
         """The first file outside of all packages, then or now, that differs; empty if there is none."""
-        found = [path for path in self._owned.get("", ()) if path not in inputs.APART]
-        return min(found, default="")
+        return min(self._owned.get("", ()), default="")
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -127,12 +126,15 @@ class Difference:
 
     @cached_property
     def _owned(self) -> dict[str, list[str]]:
-        """The files that differ, or that were another package's, by the package that they belong to then or now."""
+        """The files that differ by the package that they belong to then or now, and what says that owners differ."""
         if self.workspace is self.before:
-            return inputs.owners(self.workspace, self.paths)
-        found = inputs.owners(self.workspace, (path for path in self.paths if path not in self.removed))
-        for name, paths in inputs.owners(self.before, (path for path in self.paths if path not in self.added)).items():
-            found.setdefault(name, []).extend(paths)
+            found = inputs.owners(self.workspace, self.paths)
+        else:
+            found = inputs.owners(self.workspace, (path for path in self.paths if path not in self.removed))
+            earlier = inputs.owners(self.before, (path for path in self.paths if path not in self.added))
+            for name, paths in earlier.items():
+                found.setdefault(name, []).extend(paths)
+        found[""] = [path for path in found.get("", ()) if path not in inputs.APART]
         for package in (*_only(self.workspace, self.before), *_only(self.before, self.workspace)):
             inside = "" if package.path == "." else f"{package.path}/"
             kept = [path for path in self.files if path.startswith(inside) and path not in self.added]
