@@ -1,4 +1,7 @@
-"""Where `isonox` starts: git begins to look at the files before anything else is imported, which takes as long."""
+"""Where `isonox` starts: what takes long and goes on beside begins before anything else is imported.
+
+Git looks at the files; and where they have changed, so that something has to run, a process imports nox.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,46 @@ import gc
 import sys
 from pathlib import Path
 
-from isonox.errors import GitError
+from isonox.errors import ExitCode, IsonoxError
 from isonox.system import git
+from isonox.verbs.boundary import guarded
+from isonox.workspace import tree
+
+#: Verbs that run sessions.
+_RUNNING = frozenset({"ci", "lint", "types", "test", "coverage", "security", "docs", "build", "format"})
 
 #: Verbs that need the files of the checkout.
-_LOOKING = frozenset(
-    {"ci", "plan", "affected", "lint", "types", "test", "coverage", "security", "docs", "build", "format"}
-)
+_LOOKING = _RUNNING | {"plan", "affected"}
 
 
 def main() -> int:
     """Run the command line and return the exit code."""
-    gc.disable()  # there is no garbage before the first job runs, and thousands of records to be looked through for it
-    if _LOOKING.intersection(sys.argv[1:2]) and not {"-h", "--help"}.intersection(sys.argv):
-        with contextlib.suppress(GitError, OSError):  # the verb says it, with what it knows
-            git.look_ahead(git.workspace(Path.cwd()))
-    from isonox import cli  # noqa: PLC0415 - after git has begun
+    return guarded(_main)
 
-    return cli.main()
+
+def _main() -> ExitCode:
+    gc.disable()  # there is no garbage before the first job runs, and thousands of records to be looked through for it
+    arguments = sys.argv[1:]
+    if _LOOKING.intersection(arguments[:1]) and not {"-h", "--help"}.intersection(arguments):
+        with contextlib.suppress(IsonoxError, OSError):  # the verb says it, with what it knows
+            root = git.workspace(Path.cwd())
+            reading = tree.begin(root)
+            if arguments[0] in _RUNNING and (code := _begun(root, arguments, reading)) is not None:
+                return code
+    from isonox import cli  # noqa: PLC0415 - as above
+
+    return ExitCode(cli.main())
+
+
+def _begun(root: Path, arguments: list[str], reading: tree.Reading) -> ExitCode | None:
+    """Begin with what a run needs; return how it ends where it is one that has been before."""
+    from isonox.run import warm  # noqa: PLC0415 - after git has begun
+    from isonox.verbs import again  # noqa: PLC0415 - as above
+
+    if "--no-cache" in arguments:
+        warm.begin(root)
+        return None
+    code = again.answer(root, arguments, reading)
+    if code is None and not again.is_settled(root, reading.digest):
+        warm.begin(root)
+    return code

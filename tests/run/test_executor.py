@@ -15,7 +15,8 @@ import pytest
 from isonox.errors import UsageError
 from isonox.model.plan import PlannedJob
 from isonox.model.verdict import Verdict
-from isonox.run.executor import START_VARIABLE, NoxExecutor
+from isonox.run.executor import NoxExecutor
+from isonox.run.warm import START_VARIABLE
 from isonox.sessions.run_directory import RunDirectory
 from isonox.system import processes
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from isonox.errors import ExitCode
-from isonox.run.executor import START_VARIABLE
+from isonox.run.warm import START_VARIABLE
 from isonox.sessions import run_directory
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from isonox.model.record import Record
 from isonox.model.verdict import Verdict
 from isonox.sessions import run_directory
 from isonox.sessions.run_directory import RunDirectory, file_name
+from isonox.system import run_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +80,7 @@ def test_old_runs_are_forgotten(tmp_path: Path) -> None:
         newest = RunDirectory.create(tmp_path)
 
     kept = [run.id for run in run_directory.runs(tmp_path)]
-    assert run_directory.KEPT_RUNS == len(kept)
+    assert run_folders.KEPT_RUNS == len(kept)
     assert newest.id in kept
     assert ["20260104T000000Z-aaaaaa", 5] == [kept[0], sum(not name.startswith("202601") for name in kept)]
 

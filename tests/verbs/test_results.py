@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from isonox.errors import ExitCode
+from isonox.sessions import run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,17 +90,21 @@ class Run(NamedTuple):
         return {path.parent.name: path.read_text() for path in (self.folder / "artifacts").glob("*/seen.txt")}
 
 
+def plain() -> dict[str, str]:
+    """Return the environment without what changes how isonox runs."""
+    unwanted = ("NOX", "ISONOX_", "CI", "GITHUB_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+
+
 def ci(root: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
     """Run `isonox ci --json`."""
-    unwanted = ("NOX", "ISONOX_", "CI", "GITHUB_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     done = subprocess.run(
         [sys.executable, "-m", "isonox", "ci", "--json", *arguments],
         cwd=root,
         check=False,
         capture_output=True,
         text=True,
-        env=kept | dict(env or {}),
+        env=plain() | dict(env or {}),
     )
     document = json.loads(done.stdout) if done.stdout else {}
     return Run(done.returncode, document, done.stderr, root / document.get("directory", ""))
@@ -419,7 +424,14 @@ def test_a_cached_verdict_is_that_of_a_fresh_run(steps: list[tuple[str, str | No
         if not (repo.path / "rules.txt").exists():
             (repo.path / "rules.txt").write_text("rules\n")
 
-        cached, fresh = ci(repo.path), ci(repo.path, "--no-cache")
+        cached = ci(repo.path)
+        for _ in range(2):  # the first leaves a note, by which the second may repeat it
+            done = subprocess.run([sys.executable, "-m", "isonox", "ci"], cwd=repo.path, check=False, env=plain())
+            assert cached.code == done.returncode
+        latest = run_directory.latest(repo.path)
+        assert latest is not None
+        assert cached.seen == cached._replace(folder=latest.path).seen
+        fresh = ci(repo.path, "--no-cache")
 
         assert fresh.code == cached.code
         assert fresh.seen == cached.seen

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from isonox.errors import GitError
-from isonox.system import git
 from isonox.workspace import tree
 
 if TYPE_CHECKING:
@@ -206,15 +205,15 @@ def test_a_file_that_changes_while_it_is_read_has_no_name(root: Path, monkeypatc
     assert {"a.txt": "changed while it was read"} == tree.read(root).unknown
 
 
-def test_a_look_that_was_started_ahead_is_used_once(root: Path) -> None:
+def test_a_reading_that_was_begun_ahead_is_used_once(root: Path) -> None:
     """The next reader wants to know how it is now."""
-    git.look_ahead(root)
+    begun = tree.begin(root)
+    digest = begun.digest
 
-    first, again = git.taken(root), git.taken(root)
+    first, again = tree.reading(root), tree.reading(root)
 
-    assert (True, None) == (first is not None, again)
-    assert first is not None
-    assert first.answers()[0].count("\0") == 3
+    assert (True, False) == (first is begun, again is begun)
+    assert (digest, 3) == (again.digest, len(first.tree().files))
 
 
 def test_no_repository(tmp_path: Path) -> None:

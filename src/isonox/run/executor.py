@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from isonox.errors import StateError, UsageError
 from isonox.run.forked import Asked, Forked
 from isonox.run.spawned import Setting, Spawned
+from isonox.run.warm import START_VARIABLE, Lifeline, Warm
 from isonox.sessions.messages import OWNER_VARIABLE, RUN_VARIABLE, SELECTING_VARIABLES, Planned
 from isonox.system import files, processes
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from isonox.model.plan import PlannedJob
     from isonox.sessions.run_directory import RunDirectory
-
-#: "spawn": each job starts a Python of its own, as where there is no fork.
-START_VARIABLE = "ISONOX_START"
 
 
 class Executor(Protocol):
@@ -51,6 +49,7 @@ class NoxExecutor:
         commit: What records name as the commit; see `Record`.
         dirty: Whether the working tree differs from it.
         slots: How many cores the jobs share.
+        warm: The process to fork jobs from, if it was started already.
 
     Attributes:
         lost: Why jobs were spawned that were to be forked; empty if there were none.
@@ -69,6 +68,7 @@ class NoxExecutor:
         commit: str | None,
         dirty: bool,
         slots: int,
+        warm: Warm | None = None,
     ) -> None:
         if (how := environment.get(START_VARIABLE, "spawn")) != "spawn":
             raise UsageError(f"{START_VARIABLE}={how!r} is unknown", hint=f'{START_VARIABLE}="spawn", or unset')
@@ -81,17 +81,17 @@ class NoxExecutor:
         self._root = root
         owner = f"{os.getpid()}:{processes.identity(os.getpid())}"
         variables = {**kept, RUN_VARIABLE: str(directory.path), OWNER_VARIABLE: owner, "NOX_SCRIPT_MODE": "none"}
-        # Nobody writes to this pipe. When this process dies, however it dies, the kernel closes the writing end
-        # and every child sees the end of file.
-        self._lifeline, self._held = os.pipe()
+        self._lifeline = warm.lifeline if warm else Lifeline(*os.pipe())
         processes.become_subreaper()
-        self._setting = Setting(root, noxfile, directory, variables, self._lifeline)
+        self._setting = Setting(root, noxfile, directory, variables, self._lifeline.reading)
         self._spawned = Spawned(self._setting, lambda: self._forked.process_ids() if self._forked else set())
         self._forked: Forked | None = None
         self.lost = ""
         self._may_fork = sys.platform == "linux" and START_VARIABLE not in environment
         self._forkable: Collection[str] | None = None
         self._loading = False
+        if warm:
+            self._talk_to(warm)
 
     def prepare(self) -> None:
         """Start the warm process, and return at once: it gets ready to load the noxfile.
@@ -100,11 +100,15 @@ class NoxExecutor:
         """
         if not self._may_fork:
             return
-        self._may_fork = False
         try:
-            self._forked = Forked(self._setting, self._spawn_late, self._spawned.process_ids)
+            self._talk_to(Warm.start(self._root, self._directory.path, self._lifeline, self._setting.noxfile))
         except OSError as error:
+            self._may_fork = False
             self.lost = f"no process to fork them from: {error}"
+
+    def _talk_to(self, warm: Warm) -> None:
+        self._may_fork = False
+        self._forked = Forked(warm, self._setting, self._spawn_late, self._spawned.process_ids)
 
     def load(self, sessions: Collection[str] | None = None) -> None:
         """Let the warm process load the noxfile, and return at once. Without this, the first job does it.
@@ -169,5 +173,4 @@ class NoxExecutor:
             from isonox.services import lease  # noqa: PLC0415 - most runs have none
 
             lease.end_all(self._root, lease.own_process())
-        os.close(self._held)
-        os.close(self._lifeline)
+        self._lifeline.close()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,10 +22,8 @@ if TYPE_CHECKING:
 
     from isonox.model.plan import PlannedJob
     from isonox.run.spawned import Setting
+    from isonox.run.warm import Warm
     from isonox.sessions.messages import Planned
-
-#: Nothing that is imported before the first job is garbage. Beside that, it is as `python -m`, but faster.
-_SERVE = "import gc; gc.disable(); from isonox.sessions import forkserver; forkserver.main()"
 
 #: Seconds that the forkserver has to end when nothing runs any more.
 _PATIENCE = 5.0
@@ -50,42 +46,31 @@ class Asked:
 
 
 class Forked:
-    """Asks `isonox.sessions.forkserver`, which starts with this object, for each job; see `load`.
+    """Asks `isonox.sessions.forkserver` for each job; see `load`.
 
     Args:
+        warm: Its process.
         setting: What all jobs have in common.
         instead: Starts a job that the forkserver turned out not to be able to start, and gets the reason.
         others: Returns the ids of this process's children that are none of these.
 
     Attributes:
         lost: Why jobs can't be forked, or not any more; empty as long as they can.
-
-    Raises:
-        OSError: It can't be started.
     """
 
-    def __init__(self, setting: Setting, instead: Callable[[Asked, str], None], others: Callable[[], set[int]]) -> None:
+    def __init__(
+        self, warm: Warm, setting: Setting, instead: Callable[[Asked, str], None], others: Callable[[], set[int]]
+    ) -> None:
         self.lost = ""
         self._others = others
-        self._directory = setting.directory
+        self._setting = setting
         self._instead = instead
         self._jobs: dict[str, Asked] = {}
         self._lock = threading.Lock()
         self._ready = self._gone = self._closing = False
-        self._log = setting.directory.path / "forkserver.log"
-        self._connection, other = socket.socketpair()
-        descriptors = (other.fileno(), setting.lifeline)
-        with other, self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, *map(str, descriptors), setting.noxfile],
-                cwd=setting.root,
-                env=setting.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=descriptors,
-                start_new_session=True,
-            )
+        self._log = warm.log
+        self._connection = warm.connection
+        self._process = warm.process
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -95,7 +80,7 @@ class Forked:
 
     def load(self) -> None:
         """Let the noxfile be loaded: what is declared is in the run's folder."""
-        self._send(Load())
+        self._send(Load(variables=dict(self._setting.environment)))
 
     def start(self, asked: Asked) -> bool:
         """Ask for a job; return False when there is nobody to ask any more. See `Executor.start`."""
@@ -180,7 +165,7 @@ class Forked:
             self._instead(asked, self.lost)
             return
         with contextlib.suppress(StateError):
-            files.append(self._directory.log_path(asked.job.id), f"\nisonox: {self.lost}\n")
+            files.append(self._setting.directory.log_path(asked.job.id), f"\nisonox: {self.lost}\n")
         asked.on_end(asked.job.id, -signal.SIGKILL)
 
     def _how(self, code: int) -> str:

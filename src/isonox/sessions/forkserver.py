@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ from isonox.model import inputs
 from isonox.model.pipeline import PLAIN, Session
 from isonox.model.workspace import Workspace
 from isonox.sessions import assignment, child, environment, hook, messages, project, recording
-from isonox.sessions.messages import Ended, Ready, Refused, Start, Stop
+from isonox.sessions.messages import Ended, Load, Ready, Refused, Start, Stop
 from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
 from isonox.system import processes
@@ -56,9 +57,12 @@ def main() -> None:
     _end_with(os.getppid())
     hook.install()
     server = _Server(socket.socket(fileno=connection), lifeline)
-    if not server.may_load():
+    load = server.wait()
+    if load is None:
         _leave(0)
-    project.take_over(Path(os.environ[messages.RUN_VARIABLE]) / messages.DECLARED, project.root())
+    os.environ.clear()
+    os.environ.update(load.variables)
+    project.take_over(server.run.path / messages.DECLARED, project.root())
     code: object = 1
     try:
         with swapped(nox.tasks, "filter_manifest", server.serve):
@@ -107,7 +111,6 @@ class _Server:
     def __init__(self, connection: socket.socket, lifeline: int) -> None:
         self._connection = connection
         self._lifeline = lifeline
-        self._run = RunDirectory(Path(os.environ[messages.RUN_VARIABLE]))
         self._jobs: dict[int, str] = {}
         self._runners: dict[str, SessionRunner] = {}
         self._unfinished = b""
@@ -115,14 +118,20 @@ class _Server:
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
 
-    def may_load(self) -> bool:
-        """Wait until the noxfile is to be loaded; return whether it is ever to be."""
+    @cached_property
+    def run(self) -> RunDirectory:
+        """The run's folder."""
+        return RunDirectory(Path(os.environ[messages.RUN_VARIABLE]))
+
+    def wait(self) -> Load | None:
+        """Wait until the noxfile is to be loaded; return None where it is never to be."""
         while not self._early:
             requests = self._requests()
             if requests is None:
-                return False
+                return None
             self._early = requests
-        return True
+        first = self._early[0]
+        return first if isinstance(first, Load) else None
 
     def serve(self, manifest: Manifest, global_config: NoxConfig) -> Manifest | int:
         """Do nox's step of selecting sessions: returns in each fork with the one to run, and at the end with 0."""
@@ -186,7 +195,7 @@ class _Server:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         atexit._clear()  # noqa: SLF001 - who registered something while the noxfile was loaded is the server
         self._connection.close()
-        log = os.open(self._run.log_path(start.job), os.O_WRONLY)
+        log = os.open(self.run.log_path(start.job), os.O_WRONLY)
         os.dup2(log, 1)
         os.dup2(log, 2)
         for descriptor in (log, self._woken, self._wakes):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -18,10 +17,10 @@ from isonox.errors import StateError
 from isonox.model.config import Config
 from isonox.model.pipeline import Pipeline
 from isonox.model.workspace import Workspace
-from isonox.system.version import identity
+from isonox.system import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from isonox.model.tree import Tree
@@ -75,6 +74,9 @@ class Memory(Protocol):
     def recall(self, kind: str, key: str) -> bytes | None:
         """Return what was kept, if it still is."""
 
+    def recall_many(self, kind: str, keys: Collection[str]) -> dict[str, bytes]:
+        """Return what was kept, by key."""
+
     def remember(self, kind: str, key: str, value: bytes) -> None:
         """Keep something."""
 
@@ -103,29 +105,12 @@ def remember(memory: Memory, noxfile: str, sources: Sources, project: Project) -
 
 def key(root: Path, tree: Tree, files: Iterable[str], variables: Iterable[str], environ: Mapping[str, str]) -> str:
     """Return a hash of what a project is read from, as it is now."""
-    digest = hashlib.sha256(f"{identity()}\0{sys.version}\0{sys.executable}".encode())
-    for entry in sys.path[1:]:  # the first is where the script is; an installation changes the folder that it is in
-        with contextlib.suppress(OSError):
-            digest.update(f"{entry}\0{os.stat(entry).st_mtime_ns}\n".encode("utf-8", "surrogateescape"))  # noqa: PTH116
-    lines = [f"{name}={environ.get(name)!r}" for name in variables]
-    lines += [f"{path}\0{_identity(root, tree, path)}" for path in files]
+    lines = [machine.installation(), *(f"{name}={environ.get(name)!r}" for name in variables)]
+    lines += [f"{path}\0{tree.files.get(path) or machine.content(os.path.join(root, path))}" for path in files]  # noqa: PTH118 - "folder/" stays so
     lines += manifests(tree)
-    digest.update("\n".join(lines).encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def manifests(tree: Tree) -> list[str]:
     """Return the files from which packages are read, each with its id."""
     return [f"{path}\0{name}" for path, name in tree.files.items() if path.rpartition("/")[2] in MANIFESTS]
-
-
-def _identity(root: Path, tree: Tree, path: str) -> str:
-    if found := tree.files.get(path):
-        return found
-    try:
-        if path.endswith("/"):
-            names = sorted(inside.name for inside in (root / path).iterdir())
-            return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
-        return hashlib.sha256((root / path).read_bytes()).hexdigest()
-    except OSError as error:
-        return str(error.errno)

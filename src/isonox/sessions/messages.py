@@ -53,7 +53,13 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Asks to load the noxfile: what is declared is in the run's folder now."""
+    """Asks to load the noxfile: what is declared is in the run's folder now.
+
+    Attributes:
+        variables: All variables of the jobs, but for those about one job.
+    """
+
+    variables: dict[str, str]
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):

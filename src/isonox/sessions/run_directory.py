@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -14,7 +12,7 @@ import msgspec
 from isonox.errors import StateError
 from isonox.model.plan import PLAN_VERSION, Plan
 from isonox.model.record import RECORD_VERSION, Record
-from isonox.system import clock, files
+from isonox.system import files, run_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,14 +20,8 @@ if TYPE_CHECKING:
 
 _Document = TypeVar("_Document")
 
-#: Runs that are kept, and those of the last day (one may still be going on); older ones go when a new one starts.
-KEPT_RUNS = 30
-_DAY = timedelta(days=1)
-
 _UNSAFE = re.compile(r"[^\w.,=()+ -]", re.ASCII)
 _MAX_NAME = 120
-_TIME = "%Y%m%dT%H%M%SZ"
-
 END_VERSION = 1
 
 #: Jobs of a plan that somebody may want to read; with more, it is not indented.
@@ -45,11 +37,6 @@ def file_name(job: str) -> str:
     if name == job and len(name) <= _MAX_NAME:
         return name
     return f"{name[:_MAX_NAME]}-{hashlib.sha256(job.encode(errors='surrogateescape')).hexdigest()[:10]}"
-
-
-def new_run_id() -> str:
-    """Return an id that sorts by time: `20261121T104500Z-3fa94c`."""
-    return f"{clock.now():{_TIME}}-{os.urandom(3).hex()}"
 
 
 class _Versioned(msgspec.Struct):
@@ -105,12 +92,7 @@ class RunDirectory:
         Raises:
             StateError: `.isonox/` can't be written.
         """
-        runs = files.make_directory(files.state_directory(root) / "runs")
-        _prune(runs)
-        directory = cls(runs / new_run_id())
-        for part in ("records", "logs", "artifacts"):
-            files.make_directory(directory.path / part)
-        return directory
+        return cls(run_folders.reserve(root))
 
     def begin(self) -> None:
         """Make this the latest run.
@@ -118,15 +100,11 @@ class RunDirectory:
         Raises:
             StateError: `.isonox/` can't be written.
         """
-        files.write_atomic(self.path.parents[1] / "latest", f"{self.id}\n".encode())
+        run_folders.begin(self.path)
 
     def discard(self) -> None:
         """Remove the folder of a run that did not begin."""
-        import shutil  # noqa: PLC0415 - an unchanged run does without
-
-        shutil.rmtree(self.path, ignore_errors=True)
-        with contextlib.suppress(OSError):  # there are others
-            self.path.parent.rmdir()
+        run_folders.discard(self.path)
 
     @classmethod
     def at(cls, path: Path) -> RunDirectory:
@@ -249,7 +227,7 @@ class RunDirectory:
         A workflow fetches their artifacts into `parts`: a single one right there, several each into a folder.
         """
         parts = self.path / "parts"
-        return [self.path, parts, *_sorted(parts)]
+        return [self.path, parts, *run_folders.inside(parts)]
 
     def _record_paths(self) -> list[Path]:
         found = [path for folder in self._folders() for path in (folder / "records").glob("*.json")]
@@ -275,23 +253,7 @@ def latest(root: Path) -> RunDirectory | None:
 def runs(root: Path) -> tuple[RunDirectory, ...]:
     """Return all runs that are kept, oldest first."""
     folder = root / files.STATE / "runs"
-    return tuple(RunDirectory(path) for path in _sorted(folder))
-
-
-def _sorted(folder: Path) -> Iterable[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.is_dir())
-    except FileNotFoundError:
-        return []
-
-
-def _prune(folder: Path) -> None:
-    yesterday = f"{clock.now() - _DAY:{_TIME}}"
-    for path in list(_sorted(folder))[: -KEPT_RUNS + 1]:
-        if path.name < yesterday:
-            import shutil  # noqa: PLC0415 - an unchanged run does without
-
-            shutil.rmtree(path, ignore_errors=True)
+    return tuple(RunDirectory(path) for path in run_folders.inside(folder))
 
 
 def _decode(path: Path, kind: type[_Document], version: int) -> _Document:

@@ -7,7 +7,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,25 +14,18 @@ import msgspec
 from isonox.cache.fingerprint import Discovered, Surroundings
 from isonox.errors import IsonoxError, StateError
 from isonox.sessions import known
-from isonox.system import clock, files
+from isonox.system import clock, files, machine
 from isonox.system.version import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from isonox.model.record import Installation, Record
     from isonox.model.tree import Tree
-    from isonox.sessions.known import Memory, Project
+    from isonox.sessions.known import Memory, Project, Sources
 
 _LOCK = "uv.lock"
-
-#: Where version managers keep interpreters; a new one there may be found first.
-_HOMES = (
-    "~/.pyenv/versions",
-    "~/.local/share/uv/python",
-    "~/.asdf/installs/python",
-    "~/.local/share/mise/installs/python",
-)
 
 #: Seconds to wait for an interpreter to say what it is.
 _PATIENCE = 10
@@ -57,10 +49,10 @@ def of(root: Path, project: Project, tree: Tree, memory: Memory, environ: Mappin
     lock = _Lock(root, tree, memory)
     return Surroundings(
         isonox=identity(),
-        platform=_platform(),
+        platform=machine.platform(),
         configuration=_hash(msgspec.json.encode(project.config)),
         expired=tuple(one.test for one in project.config.quarantine if one.expired(clock.now().date())),
-        noxfile=_hash(_imported(project, tree).encode("utf-8", "surrogateescape")),
+        noxfile=_hash(_imported(project, tree, root).encode("utf-8", "surrogateescape")),
         declarations=project.declarations,
         interpreters={"": own, **{python: finder.identity(python) for python in asked}},
         variables={name: environ[name] for name in project.config.pass_env if name in environ},
@@ -69,6 +61,25 @@ def of(root: Path, project: Project, tree: Tree, memory: Memory, environ: Mappin
         program=lambda path: program(path, root, memory, environ),
         read=lambda path: (root / path).read_bytes(),
     )
+
+
+def watched(  # noqa: PLR0913 - as `of`, and what the project was read from
+    root: Path, project: Project, sources: Sources, *, tree: Tree, memory: Memory, environ: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield all that decides results beside the tree, each as `isonox.system.machine.observed` takes it.
+
+    While the tree and all of it are the same, so are the fingerprints.
+    """
+    yield from (("installation", ""), ("platform", ""))
+    yield from (("variable", name) for name in {"PATH", "HOME", *sources.variables, *project.config.pass_env})
+    yield from (("content", os.path.join(root, path)) for path in sources.files if path not in tree.files)  # noqa: PTH118
+    yield from (("state", str(path)) for path in _outside(root))
+    yield from (("state", folder) for folder in machine.interpreter_folders(environ))
+    asked = {session.python for session in project.pipeline.sessions if isinstance(session.python, str)}
+    kept = memory.recall_many("interpreter", asked | {project.config.newest_python or ""})
+    yield from (("state", msgspec.msgpack.decode(one, type=_Interpreter).path) for one in kept.values())
+    for path in {path for one in recall(memory).values() for path in one.programs}:
+        yield ("program", path) if os.path.isabs(path) else ("state", str(root / path))  # noqa: PTH117
 
 
 def recall(memory: Memory) -> dict[str, Discovered]:
@@ -124,16 +135,13 @@ def program(path: str, root: Path, memory: Memory, environ: Mapping[str, str]) -
         memory: Keeps what content a file has.
         environ: Its PATH decides which one is meant.
     """
-    if not os.path.isabs(path):  # noqa: PTH117 - many of them, at each start
-        return f"{path} {_content(root / path, memory)}"
-    import shutil  # noqa: PLC0415 - an unchanged run does without
-
-    place = shutil.which(os.path.basename(path), path=environ.get("PATH")) or path  # noqa: PTH119
-    return f"{path} {_state(path)} {place} {_state(place)}"
+    if os.path.isabs(path):  # noqa: PTH117 - many of them, at each start
+        return machine.program(path, environ)
+    return f"{path} {_content(root / path, memory)}"
 
 
 def _content(path: Path, memory: Memory) -> str:
-    key = f"{path} {_state(str(path))}"
+    key = f"{path} {machine.state(str(path))}"
     with contextlib.suppress(StateError):
         if kept := memory.recall("content", key):
             return kept.decode()
@@ -153,22 +161,22 @@ class _Interpreters:
     def __init__(self, root: Path, memory: Memory, environ: Mapping[str, str]) -> None:
         self._root = root
         self._memory = memory
-        folders = [*environ.get("PATH", "").split(os.pathsep), *(os.path.expanduser(home) for home in _HOMES)]  # noqa: PTH111
-        self._places = _hash("\n".join(f"{folder} {_state(folder)}" for folder in folders if folder).encode())
+        folders = machine.interpreter_folders(environ)
+        self._places = _hash("\n".join(f"{folder} {machine.state(folder)}" for folder in folders).encode())
 
     def identity(self, spec: str) -> str:
         """Return the full version and the build; empty where there is none."""
         with contextlib.suppress(StateError, msgspec.DecodeError):
             if kept := self._memory.recall("interpreter", spec):
                 found = msgspec.msgpack.decode(kept, type=_Interpreter)
-                if found.places == self._places and found.state == _state(found.path):
+                if found.places == self._places and found.state == machine.state(found.path):
                     return found.identity
         path = self._find(spec)
         if path is None:
             return ""
         said = _said(path)
         if said:
-            kept = msgspec.msgpack.encode(_Interpreter(self._places, path, _state(path), said))
+            kept = msgspec.msgpack.encode(_Interpreter(self._places, path, machine.state(path), said))
             with contextlib.suppress(StateError):
                 self._memory.remember("interpreter", spec, kept)
         return said
@@ -215,7 +223,7 @@ class _Lock:
 def key_of_lock(root: Path, tree: Tree) -> str:
     """Return a hash of the lock and of everything that says what should be in it."""
     lines = [tree.files.get(_LOCK, "none"), *known.manifests(tree)]
-    lines += [f"{path} {_state(str(path))}" for path in _outside(root)]
+    lines += [f"{path} {machine.state(str(path))}" for path in _outside(root)]
     return _hash("\n".join(lines).encode("utf-8", "surrogateescape"))
 
 
@@ -227,20 +235,10 @@ def _outside(root: Path) -> Iterable[Path]:
                 yield root / line.split('"')[1] / "pyproject.toml"
 
 
-def _imported(project: Project, tree: Tree) -> str:
-    """Return what the sessions of the noxfile share: its common statements, and the modules that it imports."""
-    own = tuple(sorted(path for path in project.modules))
-    return "\n".join([project.noxfile, *(f"{path} {tree.files.get(path)}" for path in own)])
-
-
-def _platform() -> str:
-    """Return operating system, machine and what programs are linked against; not the kernel's version."""
-    names = [sys.platform, os.uname().machine if hasattr(os, "uname") else os.environ.get("PROCESSOR_ARCHITECTURE", "")]
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        names.append(os.confstr("CS_GNU_LIBC_VERSION") or "")
-    with contextlib.suppress(OSError):
-        names.append(_hash(Path("/etc/os-release").read_bytes()))
-    return " ".join(names)
+def _imported(project: Project, tree: Tree, root: Path) -> str:
+    """Return what the sessions of the noxfile share: its common statements, and the files that it imports or reads."""
+    files = (f"{path} {tree.files.get(path) or machine.content(root / path)}" for path in sorted(project.modules))
+    return "\n".join([project.noxfile, *files])
 
 
 def _said(path: str) -> str:
@@ -252,14 +250,6 @@ def _said(path: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return " ".join(done.stdout.split())
-
-
-def _state(path: str) -> str:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - many of them, at each start
-    except OSError:
-        return "none"
-    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _hash(content: bytes) -> str:

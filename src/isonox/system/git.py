@@ -131,8 +131,16 @@ class Look:
             "--ignore-submodules=none", "--", ".",
         )  # fmt: skip
 
+    @property
+    def is_over(self) -> bool:
+        """Whether git has looked at all files; what it listed may still have to be taken."""
+        return self._status.poll() is not None
+
     def answers(self) -> tuple[str, str]:
-        """Wait for git; return the index (`ls-files -s -v -z`) and what differs from it (`status --porcelain=v2 -z`).
+        """Wait for git, once.
+
+        Returns:
+            The index (`ls-files -s -v -z`), and what differs from it and from HEAD (`status --porcelain=v2 -z`).
 
         Raises:
             GitError: Git says no.
@@ -145,19 +153,6 @@ class Look:
             if process.returncode != 0:
                 raise refused(self._root, verb, complaint)
         return listing[0].decode(errors="surrogateescape"), status[0].decode(errors="surrogateescape")
-
-
-_ahead: dict[Path, Look] = {}
-
-
-def look_ahead(root: Path) -> None:
-    """Start looking at a checkout before anybody has asked; whoever asks first gets the answer (see `taken`)."""
-    _ahead[root] = Look(root)
-
-
-def taken(root: Path) -> Look | None:
-    """Return the look that was started ahead of time, once."""
-    return _ahead.pop(root, None)
 
 
 def _started(root: Path, *arguments: str) -> subprocess.Popen[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from pathlib import Path
 
 #: The folder of isonox's source.
@@ -26,6 +25,8 @@ def identity() -> str:
         found = [path.name for path in installed.glob("isonox-*.dist-info")]
         if found:
             return found[0]
+    import hashlib  # noqa: PLC0415 - only where isonox is being worked on
+
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         digest.update(f"{path.relative_to(PACKAGE)}\0".encode())

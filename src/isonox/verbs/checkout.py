@@ -16,9 +16,9 @@ from isonox.errors import GitError, LockError, StateError
 from isonox.history.store import History
 from isonox.planning import build
 from isonox.sessions import known, surroundings
-from isonox.system import files, git
+from isonox.system import git
 from isonox.system.git import NOXFILE
-from isonox.workspace.tree import Reading
+from isonox.workspace import tree as trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,34 +71,17 @@ class Checkout:
         self.durations  # noqa: B018 - as above
 
     @cached_property
-    def _reading(self) -> Reading:
-        return Reading(self.root)
+    def _reading(self) -> trees.Reading:
+        return trees.reading(self.root)
 
     @cached_property
     def tree(self) -> Tree:
         """The files, as they were when this verb started."""
         return self._reading.tree()
 
-    def is_settled(self) -> bool:
-        """Return whether the files are those of the last run, after which nothing had to run again."""
-        try:
-            return self._settled.read_text() == self._digest
-        except OSError:
-            return False
-
-    def settle(self) -> None:
-        """Note that nothing has to run while the files are what they were when this verb started."""
-        if not self.is_settled():
-            with contextlib.suppress(StateError):  # it only makes the next run quicker
-                files.write_atomic(self._settled, self._digest.encode())
-
     @property
-    def _settled(self) -> Path:
-        return self.root / files.STATE / "cache" / "settled"
-
-    @property
-    def _digest(self) -> str:
-        self.tree  # noqa: B018 - it is known when that was read
+    def digest(self) -> str:
+        """Hash of the files and the commit."""
         return self._reading.digest
 
     @cached_property
@@ -165,6 +148,14 @@ class Checkout:
             return self.history.durations()
         except StateError:
             return {}
+
+    def watched(self) -> list[tuple[str, str]] | None:
+        """Return all that decides results beside the files, or None where that was read for the first time just now."""
+        sources, project = self._last or (None, None)
+        if sources is None or project is None or project is not self._known:
+            return None
+        found = surroundings.watched(self.root, project, sources, tree=self.tree, memory=self.store, environ=os.environ)
+        return list(found)
 
     def plan(self, selection: Selection) -> Plan:
         """Return the plan for a selection, each job with its fingerprint.

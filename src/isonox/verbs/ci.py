@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from isonox.errors import ExitCode, StateError, UsageError
 from isonox.model.plan import Selection
+from isonox.run import warm
 from isonox.sessions.run_directory import RunDirectory
 from isonox.system import clock, terminal
+from isonox.verbs import again
 from isonox.verbs.checkout import Checkout
 from isonox.verbs.declaration import Base, FailFast, Help, Jobs, Json, Only, Packages, Pythons, Tags
 from isonox.verbs.results import Results
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from isonox.model.plan import Plan
     from isonox.model.record import Record
     from isonox.run.executor import NoxExecutor
+    from isonox.run.warm import Warm
 
 #: Jobs that a note names.
 _NAMED = 3
@@ -69,11 +72,12 @@ def run(  # noqa: PLR0913 - the options of the verb
         raise UsageError(f"--jobs {jobs}: at least one job has to run at once")
     started, begun = clock.posix(), clock.monotonic()
     checkout.start_reading()
-    directory = RunDirectory.reserve(checkout.root)
+    forkserver = warm.taken(checkout.root)
+    directory = RunDirectory(forkserver.folder) if forkserver else RunDirectory.reserve(checkout.root)
     with contextlib.ExitStack() as stack:
         with _discarded_after_error(directory):
-            ready = no_cache or not checkout.is_settled()
-            executor = _executor(checkout, directory, jobs, stack) if ready else None
+            ready = forkserver or no_cache or not again.is_settled(checkout.root, checkout.digest)
+            executor = _executor(checkout, directory, jobs, stack, forkserver) if ready else None
             plan = _plan(checkout, selection)
             directory.begin()
         results = Results(checkout, plan, started)
@@ -84,15 +88,17 @@ def run(  # noqa: PLR0913 - the options of the verb
         else:
             from isonox.verbs import running  # noqa: PLC0415 - brings along everything that an unchanged run needs not
 
-            executor = executor or _executor(checkout, directory, jobs, stack)
+            executor = executor or _executor(checkout, directory, jobs, stack, None)
             ended = running.run(checkout, plan, directory, hits, executor, fail_fast=fail_fast, live=not json)
     ended, broken = _whole(ended, directory)
-    again = results.keep(ended.plan, [record for record in ended.records if record.job not in broken], directory)
-    for reason, names in _by_reason(again).items():
+    rerun = results.keep(ended.plan, [record for record in ended.records if record.job not in broken], directory)
+    for reason, names in _by_reason(rerun).items():
         sys.stderr.write(f"note: {names} will run again next time: {reason}\n")
-    all_kept = not again and all(record.fingerprint and not record.undeclared for record in ended.records)
+    all_kept = not rerun and all(record.fingerprint and not record.undeclared for record in ended.records)
     if ended.exit_code == ExitCode.OK and all_kept:
-        checkout.settle()
+        again.settle(checkout.root, checkout.digest)
+    if len(hits) == len(plan.jobs) and hits and not json and not selection.base:
+        again.keep(checkout, ended, results)
     _report(ended, json=json)
     for problem in (*results.problems, *checkout.store.problems, *_forgotten(checkout, ended)):
         sys.stderr.write(f"warning: {problem}\n")
@@ -122,12 +128,12 @@ def _discarded_after_error(directory: RunDirectory) -> Iterator[None]:
 
 
 def _executor(
-    checkout: Checkout, directory: RunDirectory, jobs: int | None, stack: contextlib.ExitStack
+    checkout: Checkout, directory: RunDirectory, jobs: int | None, stack: contextlib.ExitStack, begun: Warm | None
 ) -> NoxExecutor:
     """Return what runs jobs, until the stack ends; it gets ready while the plan is made."""
     from isonox.verbs import running  # noqa: PLC0415 - as in `run`
 
-    executor = running.executor(checkout, directory, jobs)
+    executor = running.executor(checkout, directory, jobs, begun)
     stack.callback(executor.close)
     executor.prepare()
     return executor

@@ -70,6 +70,7 @@ class Results:
 
     Attributes:
         problems: What went wrong with the store; none of it makes a verdict wrong.
+        found: The entries of the jobs whose result is known.
     """
 
     def __init__(self, checkout: Checkout, plan: Plan, started: float) -> None:
@@ -77,17 +78,18 @@ class Results:
         self.plan = plan
         self.started = started
         self.problems: list[str] = []
+        self.found: dict[str, Entry] = {}
 
     def hits(self, directory: RunDirectory) -> dict[str, Record]:
         """Return the record of each job whose result is known; its artifacts are in the run's folder then."""
         try:
-            found = known(self.checkout, self.plan)
+            self.found = known(self.checkout, self.plan)
         except StateError as error:
             self.problems.append(str(error))
             return {}
         records = {}
         now = clock.timestamp(clock.now())
-        for job, entry in found.items():
+        for job, entry in self.found.items():
             try:
                 if entry.artifacts:
                     self.checkout.store.restore(entry, directory.artifacts_path(job))
@@ -96,7 +98,7 @@ class Results:
             else:
                 records[job] = self._record(self.plan.by_id[job], entry, directory.id, now)
         with contextlib.suppress(StateError):  # then they are only thought to be older than they are
-            self.checkout.store.touch([found[job].fingerprint for job in records], clock.posix())
+            self.checkout.store.touch([self.found[job].fingerprint for job in records], clock.posix())
         return records
 
     def _record(self, job: PlannedJob, entry: Entry, run: str, now: str) -> Record:

@@ -25,22 +25,24 @@ if TYPE_CHECKING:
     from isonox.model.events import RunEnded
     from isonox.model.plan import Plan
     from isonox.model.record import Record
+    from isonox.run.warm import Warm
     from isonox.sessions.run_directory import RunDirectory
     from isonox.verbs.checkout import Checkout
 
 
-def executor(checkout: Checkout, directory: RunDirectory, jobs: int | None) -> NoxExecutor:
+def executor(checkout: Checkout, directory: RunDirectory, jobs: int | None, warm: Warm | None) -> NoxExecutor:
     """Return what runs the jobs of a run.
 
     Args:
         checkout: Where.
         directory: The run's folder.
         jobs: How many cores the jobs share; all by default.
+        warm: The process to fork jobs from, if it was started already.
     """
     tree = checkout.tree
     slots = jobs or given_cores(os.environ)
     return NoxExecutor(
-        checkout.root, git.NOXFILE, directory, os.environ, commit=tree.commit, dirty=tree.dirty, slots=slots
+        checkout.root, git.NOXFILE, directory, os.environ, commit=tree.commit, dirty=tree.dirty, slots=slots, warm=warm
     )
 
 

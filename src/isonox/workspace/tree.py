@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import GitError
-from isonox.model.tree import Tree
 from isonox.system import files, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from isonox.model.tree import Tree
 
 #: Git's modes of a symbolic link and of a submodule.
 _LINK, _SUBMODULE = "120000", "160000"
@@ -30,15 +31,29 @@ class Reading:
 
     Args:
         root: The workspace's root; files outside of it are left out.
-
-    Attributes:
-        digest: Hash of the tree and its commit, once it was read.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._look = git.taken(root) or git.Look(root)
-        self.digest = ""
+        self._look = git.Look(root)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether git has answered."""
+        return self._look.is_over
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the tree and its commit.
+
+        Raises:
+            GitError: Git is missing or says no.
+        """
+        import hashlib  # noqa: PLC0415 - git has begun before
+
+        read = (f"{path} {one.entry} {one.reason}" for path, one in self._read.items())
+        said = "\n".join((*self._answers, *read))
+        return hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
 
     def tree(self) -> Tree:
         """Wait for git and return the tree.
@@ -46,29 +61,73 @@ class Reading:
         Raises:
             GitError: Git is missing or says no.
         """
-        listing, status = self._look.answers()
-        entries, doubtful = _entries(listing)
-        top = git.find_root(self._root)
-        prefix = "" if top == self._root else f"{self._root.relative_to(top).as_posix()}/"
-        commit, branch, lines = _branch(status)
+        from isonox.model.tree import Tree  # noqa: PLC0415 - whoever wants the digest only does without
+
+        entries = _entries(self._answers[0])
+        commit, branch, _ = self._status
         changed: dict[str, str] = {}
         unknown: dict[str, str] = {}
-        for path, reason in _differing(lines, prefix):
-            changed[path] = entries.get(path, "")
-            if reason:
-                unknown[path] = reason
-        for path in (*changed, *doubtful):
+        for path, one in self._read.items():
             before = entries.get(path, "")
-            if path not in unknown:
-                _renew(self._root, path, entries, unknown, long=bool(commit) and len(commit or "") > _SHORT)
-            if entries.get(path, before) != before:  # what is left out of a sparse checkout has not changed
-                changed[path] = before
+            if one.reason:
+                unknown[path] = one.reason
+            elif one.entry:
+                entries[path] = one.entry
+            elif not (one.is_no_file and before.startswith(_SUBMODULE)):
+                entries.pop(path, None)
+            if path in self._differing or entries.get(path, before) != before:
+                changed[path] = before  # what is left out of a sparse checkout has not changed
         index = {path: entry for path, entry in changed.items() if entry}
-        found = "\n".join((listing, status, *(f"{path} {entries.get(path)}" for path in changed), *unknown))
-        self.digest = hashlib.sha256(found.encode("utf-8", "surrogateescape")).hexdigest()
         return Tree(
             files=entries, commit=commit, branch=branch, changed=tuple(sorted(changed)), index=index, unknown=unknown
         )
+
+    @cached_property
+    def _answers(self) -> tuple[str, str]:
+        return self._look.answers()
+
+    @cached_property
+    def _status(self) -> tuple[str | None, str | None, list[str]]:
+        return _branch(self._answers[1])
+
+    @cached_property
+    def _differing(self) -> dict[str, str]:
+        """The files that differ from HEAD, each with the reason why its content can't be named, if so."""
+        top = git.find_root(self._root)
+        prefix = "" if top == self._root else f"{self._root.relative_to(top).as_posix()}/"
+        return dict(_differing(self._status[2], prefix))
+
+    @cached_property
+    def _read(self) -> dict[str, _Read]:
+        """What git does not answer for, as it is now."""
+        commit = self._status[0] or ""
+        found = {path: _Read(reason=reason) for path, reason in self._differing.items() if reason}
+        for path in (*self._differing, *_doubtful(self._answers[0])):
+            if path not in found:
+                found[path] = _renewed(self._root, path, long=len(commit) > _SHORT)
+        return found
+
+
+class _Read(NamedTuple):
+    """What is at a path: mode and id as git would give them; none where nothing is there, or no file, or no name."""
+
+    entry: str = ""
+    reason: str = ""
+    is_no_file: bool = False
+
+
+_begun: dict[Path, Reading] = {}
+
+
+def begin(root: Path) -> Reading:
+    """Begin to read before anybody has asked; whoever asks first gets that (see `reading`)."""
+    _begun[root] = Reading(root)
+    return _begun[root]
+
+
+def reading(root: Path) -> Reading:
+    """Return a reading of the checkout at `root`: the one that was begun ahead of time, once."""
+    return _begun.pop(root, None) or Reading(root)
 
 
 def read(root: Path) -> Tree:
@@ -77,7 +136,7 @@ def read(root: Path) -> Tree:
     Raises:
         GitError: Git is missing or says no.
     """
-    return Reading(root).tree()
+    return reading(root).tree()
 
 
 def at(root: Path, revision: str, paths: Iterable[str] = ()) -> dict[str, str]:
@@ -95,17 +154,21 @@ def at(root: Path, revision: str, paths: Iterable[str] = ()) -> dict[str, str]:
     return found
 
 
-def _entries(listing: str) -> tuple[dict[str, str], list[str]]:
-    """Return mode and id of each file in the index, and the paths that the index takes for unchanged, come what may."""
+def _entries(listing: str) -> dict[str, str]:
+    """Return mode and id of each file in the index."""
     entries: dict[str, str] = {}
-    doubtful: list[str] = []
     for line in listing.split("\0"):
         meta, _, path = line.partition("\t")
         if path:
             entries[path] = meta[2:-2]  # "H 100644 <id> 0": a letter, mode, id, stage
-            if meta[0] != "H" and meta[0] != "M":
-                doubtful.append(path)
-    return entries, doubtful
+    return entries
+
+
+def _doubtful(listing: str) -> list[str]:
+    """Return the paths that the index takes for unchanged, come what may."""
+    if listing.startswith("H ") and listing.count("\0H ") == listing.count("\0") - 1:
+        return []  # nearly always: there are thousands of lines
+    return [line.partition("\t")[2] for line in listing.split("\0") if line and line[0] not in "HM"]
 
 
 def _branch(status: str) -> tuple[str | None, str | None, list[str]]:
@@ -143,24 +206,17 @@ def _differing(lines: Iterable[str], prefix: str) -> Iterator[tuple[str, str]]:
             yield path[len(prefix) :], reason
 
 
-def _renew(root: Path, path: str, entries: dict[str, str], unknown: dict[str, str], *, long: bool) -> None:
-    """Read one file and put its id into `entries`, or out of it if the file is gone."""
+def _renewed(root: Path, path: str, *, long: bool) -> _Read:
+    """Read one file."""
     try:
         found = _id(root, path, long=long)
-    except FileNotFoundError:
-        entries.pop(path, None)
-    except NotADirectoryError:
-        entries.pop(path, None)
+    except (FileNotFoundError, NotADirectoryError):
+        return _Read()
     except OSError as error:
-        unknown[path] = f"can't be read: {error.strerror}"
-    else:
-        if found is None:
-            if not entries.get(path, "").startswith(_SUBMODULE):
-                entries.pop(path, None)
-        elif not found:
-            unknown[path] = "changed while it was read"
-        else:
-            entries[path] = found
+        return _Read(reason=f"can't be read: {error.strerror}")
+    if found is None:
+        return _Read(is_no_file=True)
+    return _Read(entry=found) if found else _Read(reason="changed while it was read")
 
 
 def _id(root: Path, path: str, *, long: bool) -> str | None:
@@ -181,6 +237,8 @@ def _id(root: Path, path: str, *, long: bool) -> str | None:
             return ""
     else:
         return None
+    import hashlib  # noqa: PLC0415 - as in `Reading.digest`
+
     digest = hashlib.new("sha256" if long else "sha1", b"blob %d\0" % len(content), usedforsecurity=False)
     digest.update(content)
     return f"{mode} {digest.hexdigest()}"

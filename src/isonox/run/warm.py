@@ -1,0 +1,110 @@
+"""The process that jobs are forked from, started before anybody knows what is to run: importing nox takes longest."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from isonox.system import run_folders
+from isonox.system.git import NOXFILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: "spawn": each job starts a Python of its own, as where there is no fork.
+START_VARIABLE = "ISONOX_START"
+
+#: Nothing that is imported before the first job is garbage. Beside that, it is as `python -m`, but faster.
+_SERVE = "import gc; gc.disable(); from isonox.sessions import forkserver; forkserver.main()"
+
+
+class Lifeline(NamedTuple):
+    """A pipe that nobody writes to.
+
+    When this process dies, however it dies, the kernel closes the writing end, and every child sees the end of file.
+    """
+
+    reading: int
+    held: int
+
+    def close(self) -> None:
+        """End every child that is still there."""
+        os.close(self.held)
+        os.close(self.reading)
+
+
+class Warm(NamedTuple):
+    """The process, which waits for `isonox.sessions.messages.Load`.
+
+    Attributes:
+        folder: Of the run that it is for, which has its log.
+        lifeline: With which its jobs end.
+        connection: To talk to it.
+    """
+
+    folder: Path
+    lifeline: Lifeline
+    connection: socket.socket
+    process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> Path:
+        """What it prints."""
+        return self.folder / "forkserver.log"
+
+    @classmethod
+    def start(cls, root: Path, folder: Path, lifeline: Lifeline, noxfile: str = NOXFILE) -> Warm:
+        """Start it, and return at once.
+
+        Call it in a thread that lives as long as the run: the kernel ties the process to it.
+
+        Raises:
+            OSError: It can't be started.
+        """
+        connection, other = socket.socketpair()
+        descriptors = (other.fileno(), lifeline.reading)
+        with other, (folder / "forkserver.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _SERVE, *map(str, descriptors), noxfile],
+                cwd=root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=descriptors,
+                start_new_session=True,
+            )
+        return cls(folder, lifeline, connection, process)
+
+
+_begun: dict[Path, Warm] = {}
+
+
+def begin(root: Path) -> None:
+    """Start the process for a run that is likely to need it; the run takes it (see `taken`).
+
+    Raises:
+        StateError: `.isonox/` can't be written.
+        OSError: It can't be started.
+    """
+    if sys.platform == "linux" and START_VARIABLE not in os.environ:
+        atexit.register(_end)
+        _begun[root] = Warm.start(root, run_folders.reserve(root), Lifeline(*os.pipe()))
+
+
+def taken(root: Path) -> Warm | None:
+    """Return what was begun for the workspace at `root`, once."""
+    return _begun.pop(root, None)
+
+
+def _end() -> None:
+    """End what was begun, and that no run has taken: what was asked for can't be run."""
+    for begun in _begun.values():
+        begun.connection.close()
+        begun.process.kill()
+        begun.process.wait()
+        begun.lifeline.close()
+        run_folders.discard(begun.folder)
