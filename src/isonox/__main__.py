@@ -1,7 +1,5 @@
 """`python -m isonox`."""
 
-import sys
-
 from isonox.entry import main
 
-sys.exit(main())
+main()

@@ -9,11 +9,16 @@ import contextlib
 import gc
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isonox.errors import ExitCode, IsonoxError
 from isonox.system import git
+from isonox.system.leaving import leave
 from isonox.verbs.boundary import guarded
 from isonox.workspace import tree
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 #: Verbs that run sessions.
 _RUNNING = frozenset({"ci", "lint", "types", "test", "coverage", "security", "docs", "build", "format"})
@@ -22,9 +27,9 @@ _RUNNING = frozenset({"ci", "lint", "types", "test", "coverage", "security", "do
 _LOOKING = _RUNNING | {"plan", "affected"}
 
 
-def main() -> int:
-    """Run the command line and return the exit code."""
-    return guarded(_main)
+def main() -> NoReturn:
+    """Run the command line, and end this process with the exit code."""
+    leave(guarded(_main))
 
 
 def _main() -> ExitCode:
@@ -43,13 +48,15 @@ def _main() -> ExitCode:
 
 def _begun(root: Path, arguments: list[str], reading: tree.Reading) -> ExitCode | None:
     """Begin with what a run needs; return how it ends where it is one that has been before."""
-    from isonox.run import warm  # noqa: PLC0415 - after git has begun
-    from isonox.verbs import again  # noqa: PLC0415 - as above
+    from isonox.verbs import again  # noqa: PLC0415 - after git has begun
 
-    if "--no-cache" in arguments:
+    wanted = "--no-cache" in arguments
+    if not wanted:
+        if (code := again.answer(root, arguments, reading)) is not None:
+            return code
+        wanted = not again.is_settled(root, reading.digest)
+    if wanted:
+        from isonox.run import warm  # noqa: PLC0415 - as above
+
         warm.begin(root)
-        return None
-    code = again.answer(root, arguments, reading)
-    if code is None and not again.is_settled(root, reading.digest):
-        warm.begin(root)
-    return code
+    return None

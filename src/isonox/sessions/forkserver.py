@@ -17,7 +17,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 import traceback
 from functools import cached_property
 from pathlib import Path
@@ -36,12 +35,12 @@ from isonox.sessions.messages import Ended, Load, Ready, Refused, Start, Stop
 from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
 from isonox.system import processes
+from isonox.system.leaving import leave
 from isonox.system.version import own_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from types import FrameType
-    from typing import NoReturn
 
     from nox._options import NoxConfig
     from nox.manifest import Manifest
@@ -59,7 +58,7 @@ def main() -> None:
     server = _Server(socket.socket(fileno=connection), lifeline)
     load = server.wait()
     if load is None:
-        _leave(0)
+        leave(0)
     os.environ.clear()
     os.environ.update(load.variables)
     project.take_over(server.run.path / messages.DECLARED, project.root())
@@ -73,7 +72,7 @@ def main() -> None:
         traceback.print_exc()
     if not isinstance(code, int):
         sys.stderr.write(f"{code}\n")
-    _leave(code if isinstance(code, int) else 1)
+    leave(code if isinstance(code, int) else 1)
 
 
 def _end_with(parent: int) -> None:
@@ -88,16 +87,6 @@ def _end_with(parent: int) -> None:
 
     signal.signal(signal.SIGTERM, end)
     processes.signal_when_parent_dies(signal.SIGTERM)
-
-
-def _leave(code: int) -> NoReturn:
-    """End as the interpreter does, but for taking the heap apart, which is the server's."""
-    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for threads, as the interpreter would
-    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing ends its forks
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code)
 
 
 class _Server:

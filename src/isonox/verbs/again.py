@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from isonox.verbs.results import Results
     from isonox.workspace.tree import Reading
 
-#: What the whole work needs, imported while git is at work.
-_LATER = ("isonox.cli", "isonox.verbs.ci")
+#: What the whole work needs, and what jobs that run need: imported while git is at work.
+_PLANNING = ("isonox.cli", "isonox.verbs.ci")
+_RUNNING = ("isonox.verbs.running", "rich.console", "rich.table", "isonox.report.summary", "isonox.report.console")
 
 #: Notes that are kept: one for each list of arguments.
 _KEPT = 20
@@ -95,7 +96,7 @@ def answer(root: Path, arguments: Sequence[str], reading: Reading) -> ExitCode |
     note = read(_place(root, arguments))
     if note and (os.environ.get("GITHUB_ACTIONS") or not note.holds):
         note = None
-    for name in _LATER:
+    for name in _PLANNING if note else (*_PLANNING, *_RUNNING):
         if not reading.is_over:
             importlib.import_module(name)
     with contextlib.suppress(GitError, StateError, OSError):  # the verb says it, with what it knows

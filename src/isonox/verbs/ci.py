@@ -82,7 +82,6 @@ def run(  # noqa: PLR0913 - the options of the verb
             directory.begin()
         results = Results(checkout, plan, started)
         hits = {} if no_cache else results.hits(directory)
-        directory.write_cached(hits.values())
         if len(hits) == len(plan.jobs):
             ended = _nothing_to_run(plan, hits, directory, clock.monotonic() - begun)
         else:
@@ -168,6 +167,7 @@ def _nothing_to_run(plan: Plan, hits: Mapping[str, Record], directory: RunDirect
     from isonox.model.events import RunEnded  # noqa: PLC0415 - only the names of types are needed above
 
     directory.write_plan(plan)
+    directory.write_cached(hits.values())
     records = tuple(hits[job.id] for job in plan.jobs)
     return RunEnded(plan=plan, records=records, seconds=seconds, slots=1, interrupted=False, directory=directory.path)
 

@@ -67,10 +67,12 @@ def run(  # noqa: PLR0913 - what to run, and how
         fail_fast: Whether the first red job stops the run.
         live: Whether a terminal may get a live board.
     """
+    gc.freeze()  # the pipeline and the records stay: looking through them for garbage is in vain
     gc.enable()
     needed = frozenset(job.package for job in plan.jobs if job.package and job.id not in hits)
     project.hand_over(directory.path / DECLARED, project.Declared.of(checkout.project, checkout.tree, needed))
     executor.load({one.id for one in checkout.pipeline.sessions if one.package is None or one.package in needed})
+    directory.write_cached(hits.values())
     from isonox.report import summary  # noqa: F401, PLC0415 - draws tables: imported while the noxfile is being loaded
     from isonox.report.console import Board, Lines  # noqa: PLC0415 - as above
 
