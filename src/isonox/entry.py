@@ -37,26 +37,31 @@ def _main() -> ExitCode:
     arguments = sys.argv[1:]
     if _LOOKING.intersection(arguments[:1]) and not {"-h", "--help"}.intersection(arguments):
         with contextlib.suppress(IsonoxError, OSError):  # the verb says it, with what it knows
-            root = git.workspace(Path.cwd())
-            reading = tree.begin(root)
-            if arguments[0] in _RUNNING and (code := _begun(root, arguments, reading)) is not None:
+            if (code := _begun(git.workspace(Path.cwd()), arguments)) is not None:
                 return code
-    from isonox import cli  # noqa: PLC0415 - as above
+    from isonox import cli  # noqa: PLC0415 - after what goes on beside has begun
 
     return ExitCode(cli.main())
 
 
-def _begun(root: Path, arguments: list[str], reading: tree.Reading) -> ExitCode | None:
-    """Begin with what a run needs; return how it ends where it is one that has been before."""
-    from isonox.verbs import again  # noqa: PLC0415 - after git has begun
+def _begun(root: Path, arguments: list[str]) -> ExitCode | None:
+    """Begin with what a verb needs; return how a run ends that has been before."""
+    running = arguments[0] in _RUNNING
+    anew = running and "--no-cache" in arguments
+    if anew:
+        _warm(root)
+    reading = tree.begin(root)
+    if running and not anew:
+        from isonox.verbs import again  # noqa: PLC0415 - after git has begun
 
-    wanted = "--no-cache" in arguments
-    if not wanted:
         if (code := again.answer(root, arguments, reading)) is not None:
             return code
-        wanted = not again.is_settled(root, reading.digest)
-    if wanted:
-        from isonox.run import warm  # noqa: PLC0415 - as above
-
-        warm.begin(root)
+        if not again.is_settled(root, reading.digest):
+            _warm(root)
     return None
+
+
+def _warm(root: Path) -> None:
+    from isonox.run import warm  # noqa: PLC0415 - an unchanged run does without
+
+    warm.begin(root)
