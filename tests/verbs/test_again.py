@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,15 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from isonox.errors import ExitCode
 from isonox.sessions import run_directory
 from isonox.system import clock, machine
-from isonox.verbs import again
+from isonox.verbs import again, ci
+from isonox.verbs.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import MakeRepository, Repository
+
+    from isonox.model.record import Record
+    from isonox.sessions.run_directory import RunDirectory
 
 NOXFILE = textwrap.dedent(
     '''
@@ -226,6 +232,68 @@ def test_other_variables_and_arguments_are_other_runs(place: Place) -> None:
 
     assert [False, False, False, False, True, False, False, False] == [one.repeated for one in seen]
     assert ["passed", *["cached"] * 4, "passed", "cached", "passed"] == [one.verdicts["check"] for one in seen]
+
+
+def test_what_a_shell_changes_by_itself_is_no_change(place: Place) -> None:
+    """And no value of a variable, nor the hash of one, is written down: it may be a secret."""
+    place.settled()
+
+    seen = place.ci(OLDPWD="/elsewhere", SHLVL="7")
+    place.ci(LEVEL="hunter2")
+
+    assert seen.repeated
+    guess = hashlib.sha256(b"hunter2").hexdigest()
+    notes = "".join(path.read_text() for path in place.notes)
+    assert (False, False) == ("hunter2" in notes, guess in notes)
+    assert {0o600} == {path.stat().st_mode & 0o777 for path in place.notes}
+
+
+def test_what_changes_while_a_run_is_at_work_leaves_no_note(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its verdicts may be those of what was there before."""
+    place.settled()
+    for path in place.notes:
+        path.unlink()
+    original = Results.hits
+
+    def hits(results: Results, directory: RunDirectory) -> dict[str, Record]:
+        (place.repo.path / "level.ignored").write_text("2\n")
+        return original(results, directory)
+
+    monkeypatch.setattr(Results, "hits", hits)
+    monkeypatch.setenv("PATH", f"{place.tools}{os.pathsep}{os.environ['PATH']}")
+    for name in ("CI", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(again, "_arguments", ("ci",))
+    monkeypatch.chdir(place.repo.path)
+
+    code = ci.ci()
+
+    assert ([], ExitCode.OK) == (place.notes, code)
+    assert set(place.ci().verdicts.values()) == {"passed"}
+
+
+def test_an_interpreter_that_is_not_there_yet_is_looked_for_each_time(place: Place) -> None:
+    """It may be anywhere."""
+    pyproject = place.repo.path / "pyproject.toml"
+    place.repo.write({"pyproject.toml": f'{pyproject.read_text()}\npythons = ["3.11", "3.99"]\n'})
+
+    seen = [place.ci(), place.ci(), place.ci()]
+
+    assert ([], ["cached"]) == (place.notes, list({*seen[-1].verdicts.values()}))
+
+
+@pytest.mark.parametrize("content", [b"", b"x\0y", None])
+def test_a_note_of_another_format_is_none(place: Place, content: bytes | None) -> None:
+    """The whole work is done, and leaves a new one."""
+    place.settled()
+    (path,) = place.notes
+    whole = path.read_bytes()
+    if content is None:
+        content = whole.partition(b"\0")[2]
+        content = hashlib.sha256(content).hexdigest().encode() + b"\0" + content
+    path.write_bytes(content)
+
+    assert [(False, 0), (True, 0)] == [(seen.repeated, seen.code) for seen in (place.ci(), place.ci())]
 
 
 def test_a_verdict_that_holds_for_an_hour_is_not_repeated_after_it(

@@ -221,3 +221,19 @@ def test_a_reader_that_leaves_changes_no_verdict(made: Repository) -> None:
         assert b"BrokenPipe" not in said
         if process.stderr:
             process.stderr.close()
+
+
+def test_variables_that_are_no_text_and_a_closed_stream_change_no_verdict(made: Repository) -> None:
+    """The job sees the bytes; nobody has to listen to what goes on."""
+    made.write({"noxfile.py": NOXFILE.replace("'''Look.'''", "assert '\\udcff' == __import__('os').environ['WEIRD']")})
+    script = '"$0" -m isonox ci --no-cache >/dev/null; echo $?; "$0" -m isonox cache 2>&- >/dev/null; echo $?'
+
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable],
+        cwd=made.path,
+        check=True,
+        capture_output=True,
+        env={**os.environb, b"WEIRD": b"\xff"},
+    )
+
+    assert [b"0", b"0"] == done.stdout.splitlines(), done.stderr

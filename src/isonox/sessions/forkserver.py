@@ -60,7 +60,7 @@ def main() -> None:
     if load is None:
         leave(0)
     os.environ.clear()
-    os.environ.update(load.variables)
+    os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in load.variables})
     project.take_over(server.run.path / messages.DECLARED, project.root())
     code: object = 1
     try:

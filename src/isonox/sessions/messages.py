@@ -56,10 +56,10 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Asks to load the noxfile: what is declared is in the run's folder now.
 
     Attributes:
-        variables: All variables of the jobs, but for those about one job.
+        variables: All variables of the jobs, but for those about one job: as bytes, which may be no text.
     """
 
-    variables: dict[str, str]
+    variables: tuple[tuple[bytes, bytes], ...]
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -79,12 +79,19 @@ def observed(root: Path) -> Iterator[Observation]:
     environ_class: Any = type(os.environ)
     original, everything = environ_class.__getitem__, environ_class.__iter__
 
+    copied: set[str] = set()  # by isonox or nox, to hand on: each of these names is asked for once, and decides nothing
+
     def getitem(environ: Any, name: str) -> Any:
-        seen.variables.add(name)
+        if name in copied and _is_own(sys._getframe(1)):  # noqa: SLF001 - who asks decides
+            copied.discard(name)
+        else:
+            seen.variables.add(name)
         return original(environ, name)
 
     def iterate(environ: Any) -> Any:
-        if not _is_own(sys._getframe(1)):  # noqa: SLF001 - who asks decides
+        if _is_own(sys._getframe(1)):  # noqa: SLF001 - as above
+            copied.update(everything(environ))
+        else:
             seen.hindrance = "the noxfile looks at all environment variables"
         return everything(environ)
 

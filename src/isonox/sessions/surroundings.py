@@ -18,7 +18,7 @@ from isonox.system import clock, files, machine
 from isonox.system.version import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from isonox.model.record import Installation, Record
@@ -65,21 +65,36 @@ def of(root: Path, project: Project, tree: Tree, memory: Memory, environ: Mappin
 
 def watched(  # noqa: PLR0913 - as `of`, and what the project was read from
     root: Path, project: Project, sources: Sources, *, tree: Tree, memory: Memory, environ: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Yield all that decides results beside the tree, each as `isonox.system.machine.observed` takes it.
+) -> list[tuple[str, str]] | None:
+    """Return all that decides results beside the tree, each as `isonox.system.machine.observed` takes it.
 
-    While the tree and all of it are the same, so are the fingerprints.
+    While the tree and all of it are the same, so are the fingerprints. None where an interpreter was not found: it is
+    looked for anew each time.
+
+    Raises:
+        StateError: It can't be told.
     """
-    yield from (("installation", ""), ("platform", ""))
-    yield from (("variable", name) for name in {"PATH", "HOME", *sources.variables, *project.config.pass_env})
-    yield from (("content", os.path.join(root, path)) for path in sources.files if path not in tree.files)  # noqa: PTH118
-    yield from (("state", str(path)) for path in _outside(root))
-    yield from (("state", folder) for folder in machine.interpreter_folders(environ))
     asked = {session.python for session in project.pipeline.sessions if isinstance(session.python, str)}
-    kept = memory.recall_many("interpreter", asked | {project.config.newest_python or ""})
-    yield from (("state", msgspec.msgpack.decode(one, type=_Interpreter).path) for one in kept.values())
-    for path in {path for one in recall(memory).values() for path in one.programs}:
-        yield ("program", path) if os.path.isabs(path) else ("state", str(root / path))  # noqa: PTH117
+    if project.config.newest_python:
+        asked.add(project.config.newest_python)
+    try:
+        kept = memory.recall_many("interpreter", asked)
+        interpreters = [msgspec.msgpack.decode(one, type=_Interpreter).path for one in kept.values()]
+    except msgspec.DecodeError:
+        return None
+    if len(interpreters) < len(asked):
+        return None
+    variables = sorted({"PATH", "HOME", *sources.variables, *project.config.pass_env})
+    programs = {path for one in recall(memory).values() for path in one.programs}
+    states = [*map(str, _outside(root)), *machine.interpreter_folders(environ), *interpreters]
+    return [
+        ("installation", ""),
+        ("platform", ""),
+        ("variables", "=".join((os.urandom(16).hex(), *variables))),
+        *(("content", os.path.join(root, path)) for path in sources.files if path not in tree.files),  # noqa: PTH118
+        *(("state", path) for path in states),
+        *(("program", path) if os.path.isabs(path) else ("state", f"{root}/{path}") for path in programs),  # noqa: PTH117
+    ]
 
 
 def recall(memory: Memory) -> dict[str, Discovered]:

@@ -86,14 +86,14 @@ def observed(kind: str, name: str, environ: Mapping[str, str]) -> str:
     """Return how something is now that results depend on.
 
     Args:
-        kind: "installation", "platform", "variable", or what a file is looked at for: "state", "content", "program".
-        name: Of the variable; the absolute path of the file.
+        kind: "installation", "platform", "variables", or what a file is looked at for: "state", "content", "program".
+        name: The absolute path of the file; a salt and the names of variables, with "=" between them.
         environ: The variables.
     """
     match kind:
-        case "variable":
-            value = environ.get(name)  # it may be a secret
-            return "" if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+        case "variables":  # some may be secrets: none can be found out from the hash of all, with a salt
+            values = f"{name}\0{[environ.get(one) for one in name.split('=')[1:]]!r}"
+            return hashlib.sha256(values.encode("utf-8", "surrogateescape")).hexdigest()
         case "state":
             return state(name)
         case "content":
@@ -102,5 +102,35 @@ def observed(kind: str, name: str, environ: Mapping[str, str]) -> str:
             return program(name, environ)
         case "platform":
             return platform()
-        case _:
+        case "installation":
             return installation()
+        case _:
+            raise ValueError(kind)
+
+
+def touched(kind: str, name: str, environ: Mapping[str, str], since: float) -> bool:
+    """Return whether what `observed` looks at may have changed since: POSIX seconds."""
+    match kind:
+        case "state" | "content":
+            paths = [name]
+        case "program":
+            import shutil  # noqa: PLC0415 - as above
+
+            paths = [name, shutil.which(os.path.basename(name), path=environ.get("PATH")) or name]  # noqa: PTH119
+        case "installation":
+            paths = sys.path[1:]
+        case _:
+            paths = []
+    return any(_changed(path) >= since for path in paths)
+
+
+def _changed(path: str) -> float:
+    """Return when a file last changed, or came to be missing: the time of the folder around it then."""
+    while True:
+        try:
+            return max(os.stat(path).st_ctime, os.lstat(path).st_ctime)  # noqa: PTH116
+        except OSError:
+            above = os.path.dirname(path.rstrip("/"))  # noqa: PTH120
+            if above == path:
+                return 0.0
+            path = above

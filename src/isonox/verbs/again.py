@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 _PLANNING = ("isonox.cli", "isonox.verbs.ci")
 _RUNNING = ("isonox.verbs.running", "rich.console", "rich.table", "isonox.report.summary", "isonox.report.console")
 
+#: Of notes; another one makes those of before useless.
+_FORMAT = b"note 1\n"
+
+#: Seconds that the times of files may be behind the clock.
+_COARSE = 0.05
+
 #: Notes that are kept: one for each list of arguments.
 _KEPT = 20
 
@@ -99,47 +105,55 @@ def answer(root: Path, arguments: Sequence[str], reading: Reading) -> ExitCode |
     for name in _PLANNING if note else (*_PLANNING, *_RUNNING):
         if not reading.is_over:
             importlib.import_module(name)
+    folder = None
     with contextlib.suppress(GitError, StateError, OSError):  # the verb says it, with what it knows
-        if note and reading.digest == note.tree and (folder := _repeated(root, note)):
-            from isonox.report import unchanged  # noqa: PLC0415 - only now is it needed
+        if note and reading.digest == note.tree:
+            folder = _repeated(root, note)
+    if note is None or folder is None:
+        return None
+    from isonox.report import unchanged  # noqa: PLC0415 - only now is it needed
 
-            ending = unchanged.ending(clock.monotonic() - begun, folder)
-            terminal.write_data(f"{note.verdicts}\n{ending}")
-            return ExitCode.OK
-    return None
+    terminal.write_data(f"{note.verdicts}\n{unchanged.ending(clock.monotonic() - begun, folder)}")
+    return ExitCode.OK
 
 
 def keep(checkout: Checkout, ended: RunEnded, results: Results) -> None:
     """Leave a note of a run in which every verdict was known; without one, the next does its whole work."""
-    if not _arguments or os.environ.get("GITHUB_ACTIONS") or ended.plan.notes or ended.problems or results.problems:
+    if not _arguments or os.environ.get("GITHUB_ACTIONS") or ended.plan.notes or ended.problems:
         return
-    watched = checkout.watched()
-    if watched is None:
+    if results.problems or checkout.store.problems:
         return
+    with contextlib.suppress(OSError, StateError):
+        if watched := checkout.watched():
+            _write(checkout, ended, results, watched)
+
+
+def _write(checkout: Checkout, ended: RunEnded, results: Results, watched: list[tuple[str, str]]) -> None:
     from isonox.report import unchanged  # noqa: PLC0415 - only where it is needed
 
     expire = [entry.expires for entry in results.found.values() if entry.expires is not None]
     store = str(checkout.store.path / "results.db")
-    observed = [*watched, ("state", store), ("state", f"{store}-wal")]
-    with contextlib.suppress(OSError, StateError):
-        note = Note(
-            tree=checkout.digest,
-            day=_today(),
-            made=repr(clock.posix()),
-            until=repr(min(expire)) if expire else "",
-            run=ended.directory.name,
-            sums=_sums((ended.directory / _PLAN).read_bytes(), (ended.directory / _RECORDS).read_bytes()),
-            started=ended.records[0].started,
-            verdicts=unchanged.verdicts(ended),
-            artifacts="\n".join(one.fingerprint for one in results.found.values() if one.artifacts),
-            observed=tuple(
-                field for kind, name in observed for field in (kind, name, machine.observed(kind, name, os.environ))
-            ),
-        )
-        place = _place(checkout.root, _arguments)
-        files.write_atomic(place, _packed(note))
-        for old in sorted(place.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
-            old.unlink()
+    names = [*watched, ("state", store), ("state", f"{store}-wal")]
+    note = Note(
+        tree=checkout.digest,
+        day=_today(),
+        made=repr(clock.posix()),
+        until=repr(min(expire)) if expire else "",
+        run=ended.directory.name,
+        sums=_sums((ended.directory / _PLAN).read_bytes(), (ended.directory / _RECORDS).read_bytes()),
+        started=ended.records[0].started,
+        verdicts=unchanged.verdicts(ended),
+        artifacts="\n".join(one.fingerprint for one in results.found.values() if one.artifacts),
+        observed=tuple(
+            field for kind, name in names for field in (kind, name, machine.observed(kind, name, os.environ))
+        ),
+    )
+    if any(machine.touched(*one, os.environ, results.started - _COARSE) for one in names[:-1]):
+        return  # the verdicts may be those of what was there before
+    place = _place(checkout.root, _arguments)
+    files.write_atomic(place, _packed(note), mode=0o600)
+    for old in sorted(place.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+        old.unlink()
 
 
 def is_settled(root: Path, digest: str) -> bool:
@@ -203,16 +217,16 @@ def _place(root: Path, arguments: Sequence[str]) -> Path:
 
 def _packed(note: Note) -> bytes:
     content = "\0".join((*note[:-1], *note.observed)).encode(*_CODEC)
-    return f"{_hash(content)}\0".encode() + content
+    return f"{_hash(_FORMAT + content)}\0".encode() + content
 
 
 def read(path: Path) -> Note | None:
-    """Return a note, if there is one and it is whole."""
+    """Return a note, if there is one, and it is whole and of this format."""
     try:
         digest, _, content = path.read_bytes().partition(b"\0")
     except OSError:
         return None
-    if digest.decode(errors="replace") != _hash(content):
+    if digest.decode(errors="replace") != _hash(_FORMAT + content):
         return None
     tree, day, made, until, run, sums, started, verdicts, artifacts, *observed = content.decode(*_CODEC).split("\0")
     return Note(tree, day, made, until, run, sums, started, verdicts, artifacts, tuple(observed))

@@ -150,12 +150,15 @@ class Checkout:
             return {}
 
     def watched(self) -> list[tuple[str, str]] | None:
-        """Return all that decides results beside the files, or None where that was read for the first time just now."""
+        """Return all that decides results beside the files; None where that was read just now, or can't be told.
+
+        Raises:
+            StateError: The store can't be used.
+        """
         sources, project = self._last or (None, None)
         if sources is None or project is None or project is not self._known:
             return None
-        found = surroundings.watched(self.root, project, sources, tree=self.tree, memory=self.store, environ=os.environ)
-        return list(found)
+        return surroundings.watched(self.root, project, sources, tree=self.tree, memory=self.store, environ=os.environ)
 
     def plan(self, selection: Selection) -> Plan:
         """Return the plan for a selection, each job with its fingerprint.

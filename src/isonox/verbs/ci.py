@@ -96,9 +96,9 @@ def run(  # noqa: PLR0913 - the options of the verb
     all_kept = not rerun and all(record.fingerprint and not record.undeclared for record in ended.records)
     if ended.exit_code == ExitCode.OK and all_kept:
         again.settle(checkout.root, checkout.digest)
+    _report(ended, json=json)
     if len(hits) == len(plan.jobs) and hits and not json and not selection.base:
         again.keep(checkout, ended, results)
-    _report(ended, json=json)
     for problem in (*results.problems, *checkout.store.problems, *_forgotten(checkout, ended)):
         sys.stderr.write(f"warning: {problem}\n")
     for problem in ended.problems:
