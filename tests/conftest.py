@@ -32,8 +32,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 #: Files whose tests take long, most of it in sessions on a Python of their own: one Python to start them is enough.
 ONCE = frozenset(
     {
+        "stages/test_inputs.py",
         "stages/test_licenses.py",
+        "stages/test_retrying.py",
         "stages/test_splitting.py",
+        "verbs/test_again.py",
         "verbs/test_flaky.py",
         "verbs/test_hunt.py",
         "verbs/test_splits.py",

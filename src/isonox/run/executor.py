@@ -11,7 +11,8 @@ from isonox.errors import StateError, UsageError
 from isonox.run.forked import Asked, Forked
 from isonox.run.spawned import Setting, Spawned
 from isonox.run.warm import START_VARIABLE, Lifeline, Warm
-from isonox.sessions.messages import OWNER_VARIABLE, RUN_VARIABLE, SELECTING_VARIABLES, Planned
+from isonox.run.warm import environment as warm_environment
+from isonox.sessions.messages import Planned
 from isonox.system import files, processes
 
 if TYPE_CHECKING:
@@ -76,11 +77,8 @@ class NoxExecutor:
         self._commit = commit
         self._dirty = dirty
         self.slots = slots
-        kept = {name: value for name, value in environment.items() if name not in SELECTING_VARIABLES}
-        # The child has isonox already; nox would make an environment of its own.
         self._root = root
-        owner = f"{os.getpid()}:{processes.identity(os.getpid())}"
-        variables = {**kept, RUN_VARIABLE: str(directory.path), OWNER_VARIABLE: owner, "NOX_SCRIPT_MODE": "none"}
+        variables = warm_environment(environment, directory.path)
         self._lifeline = warm.lifeline if warm else Lifeline(*os.pipe())
         processes.become_subreaper()
         self._setting = Setting(root, noxfile, directory, variables, self._lifeline.reading)
@@ -101,10 +99,14 @@ class NoxExecutor:
         if not self._may_fork:
             return
         try:
-            self._talk_to(Warm.start(self._root, self._directory.path, self._lifeline, self._setting.noxfile))
+            self._talk_to(self._start())
         except OSError as error:
             self._may_fork = False
             self.lost = f"no process to fork them from: {error}"
+
+    def _start(self) -> Warm:
+        setting = self._setting
+        return Warm.start(setting.root, self._directory.path, self._lifeline, setting.environment, setting.noxfile)
 
     def _talk_to(self, warm: Warm) -> None:
         self._may_fork = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import threading
@@ -81,8 +80,7 @@ class Forked:
 
     def load(self) -> None:
         """Let the noxfile be loaded: what is declared is in the run's folder."""
-        variables = self._setting.environment.items()
-        self._send(Load(variables=tuple((os.fsencode(name), os.fsencode(value)) for name, value in variables)))
+        self._send(Load())
 
     def start(self, asked: Asked) -> bool:
         """Ask for a job; return False when there is nobody to ask any more. See `Executor.start`."""

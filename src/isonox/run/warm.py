@@ -9,10 +9,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from isonox.system import run_folders
+from isonox.sessions.messages import OWNER_VARIABLE, RUN_VARIABLE, SELECTING_VARIABLES
+from isonox.system import processes, run_folders
 from isonox.system.git import NOXFILE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 #: "spawn": each job starts a Python of its own, as where there is no fork.
@@ -57,10 +59,14 @@ class Warm(NamedTuple):
         return self.folder / "forkserver.log"
 
     @classmethod
-    def start(cls, root: Path, folder: Path, lifeline: Lifeline, noxfile: str = NOXFILE) -> Warm:
-        """Start it, and return at once.
+    def start(
+        cls, root: Path, folder: Path, lifeline: Lifeline, environment: Mapping[str, str], noxfile: str = NOXFILE
+    ) -> Warm:
+        """Start it with the variables of its jobs, and return at once.
 
-        Call it in a thread that lives as long as the run: the kernel ties the process to it.
+        Call it in a thread that lives as long as the run: the kernel ties the process to it. The process changes no
+        variable before it forks: where the C library once has moved them, threads of a fork that look at them are not
+        safe from one that adds another.
 
         Raises:
             OSError: It can't be started.
@@ -71,6 +77,7 @@ class Warm(NamedTuple):
             process = subprocess.Popen(
                 [sys.executable, "-c", _SERVE, *map(str, descriptors), noxfile],
                 cwd=root,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -78,6 +85,14 @@ class Warm(NamedTuple):
                 start_new_session=True,
             )
         return cls(folder, lifeline, connection, process)
+
+
+def environment(outer: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the variables of all jobs of the run in a folder, but for those about one job."""
+    kept = {name: value for name, value in outer.items() if name not in SELECTING_VARIABLES}
+    owner = f"{os.getpid()}:{processes.identity(os.getpid())}"
+    # The child has isonox already; nox would make an environment of its own.
+    return {**kept, RUN_VARIABLE: str(folder), OWNER_VARIABLE: owner, "NOX_SCRIPT_MODE": "none"}
 
 
 _begun: dict[Path, Warm] = {}
@@ -92,7 +107,8 @@ def begin(root: Path) -> None:
     """
     if sys.platform == "linux" and START_VARIABLE not in os.environ:
         atexit.register(_end)
-        _begun[root] = Warm.start(root, run_folders.reserve(root), Lifeline(*os.pipe()))
+        folder = run_folders.reserve(root)
+        _begun[root] = Warm.start(root, folder, Lifeline(*os.pipe()), environment(os.environ, folder))
 
 
 def taken(root: Path) -> Warm | None:

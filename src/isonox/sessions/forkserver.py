@@ -31,7 +31,7 @@ from isonox.model import inputs
 from isonox.model.pipeline import PLAIN, Session
 from isonox.model.workspace import Workspace
 from isonox.sessions import assignment, child, environment, hook, messages, project, recording
-from isonox.sessions.messages import Ended, Load, Ready, Refused, Start, Stop
+from isonox.sessions.messages import Ended, Ready, Refused, Start, Stop
 from isonox.sessions.run_directory import RunDirectory
 from isonox.sessions.swap import swapped
 from isonox.system import processes
@@ -56,11 +56,8 @@ def main() -> None:
     _end_with(os.getppid())
     hook.install()
     server = _Server(socket.socket(fileno=connection), lifeline)
-    load = server.wait()
-    if load is None:
+    if not server.may_load():
         leave(0)
-    os.environ.clear()
-    os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in load.variables})
     project.take_over(server.run.path / messages.DECLARED, project.root())
     code: object = 1
     try:
@@ -112,15 +109,14 @@ class _Server:
         """The run's folder."""
         return RunDirectory(Path(os.environ[messages.RUN_VARIABLE]))
 
-    def wait(self) -> Load | None:
-        """Wait until the noxfile is to be loaded; return None where it is never to be."""
+    def may_load(self) -> bool:
+        """Wait until the noxfile is to be loaded; return whether it is ever to be."""
         while not self._early:
             requests = self._requests()
             if requests is None:
-                return None
+                return False
             self._early = requests
-        first = self._early[0]
-        return first if isinstance(first, Load) else None
+        return True
 
     def serve(self, manifest: Manifest, global_config: NoxConfig) -> Manifest | int:
         """Do nox's step of selecting sessions: returns in each fork with the one to run, and at the end with 0."""

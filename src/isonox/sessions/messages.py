@@ -53,13 +53,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Asks to load the noxfile: what is declared is in the run's folder now.
-
-    Attributes:
-        variables: All variables of the jobs, but for those about one job: as bytes, which may be no text.
-    """
-
-    variables: tuple[tuple[bytes, bytes], ...]
+    """Asks to load the noxfile: what is declared is in the run's folder now."""
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -175,9 +175,9 @@ def identity(pid: int) -> str:
 
     It names the boot and the process namespace as well: whoever reads it elsewhere can't mistake it.
     """
-    import psutil  # noqa: PLC0415 - see above
-
     if sys.platform != "linux":
+        import psutil  # noqa: PLC0415 - see above
+
         try:
             return "" if not _is_alive(found := psutil.Process(pid)) else f"{found.create_time():.2f}"
         except psutil.Error:
