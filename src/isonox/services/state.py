@@ -123,6 +123,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return self.owner is None or not self.owner.alive
 
 
+#: Made here, once: threads that each begin to decode a type that msgspec has not seen yet can crash it (0.22).
+_DECODER = msgspec.json.Decoder(State)
+
+
 class Place:
     """The files of one server.
 
@@ -161,7 +165,7 @@ class Place:
     def read(self) -> State | None:
         """Return the state, if there is one."""
         try:
-            return msgspec.json.decode(self.document.read_bytes(), type=State)
+            return _DECODER.decode(self.document.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError) as error:
