@@ -18,7 +18,6 @@ import socket
 import sys
 import tempfile
 import traceback
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +57,7 @@ def main() -> None:
     server = _Server(socket.socket(fileno=connection), lifeline)
     if not server.may_load():
         leave(0)
-    project.take_over(server.run.path / messages.DECLARED, project.root())
+    project.take_over(Path(os.environ[messages.RUN_VARIABLE]) / messages.DECLARED, project.root())
     code: object = 1
     try:
         with swapped(nox.tasks, "filter_manifest", server.serve):
@@ -97,17 +96,13 @@ class _Server:
     def __init__(self, connection: socket.socket, lifeline: int) -> None:
         self._connection = connection
         self._lifeline = lifeline
+        self._run = RunDirectory(Path(os.environ[messages.RUN_VARIABLE]))
         self._jobs: dict[int, str] = {}
         self._runners: dict[str, SessionRunner] = {}
         self._unfinished = b""
         self._early: list[messages.Request] = []
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
-
-    @cached_property
-    def run(self) -> RunDirectory:
-        """The run's folder."""
-        return RunDirectory(Path(os.environ[messages.RUN_VARIABLE]))
 
     def may_load(self) -> bool:
         """Wait until the noxfile is to be loaded; return whether it is ever to be."""
@@ -180,7 +175,7 @@ class _Server:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         atexit._clear()  # noqa: SLF001 - who registered something while the noxfile was loaded is the server
         self._connection.close()
-        log = os.open(self.run.log_path(start.job), os.O_WRONLY)
+        log = os.open(self._run.log_path(start.job), os.O_WRONLY)
         os.dup2(log, 1)
         os.dup2(log, 2)
         for descriptor in (log, self._woken, self._wakes):
