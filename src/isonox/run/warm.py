@@ -108,7 +108,11 @@ def begin(root: Path) -> None:
     if sys.platform == "linux" and START_VARIABLE not in os.environ:
         atexit.register(_end)
         folder = run_folders.reserve(root)
-        _begun[root] = Warm.start(root, folder, Lifeline(*os.pipe()), environment(os.environ, folder))
+        try:
+            _begun[root] = Warm.start(root, folder, Lifeline(*os.pipe()), environment(os.environ, folder))
+        except BaseException:
+            run_folders.discard(folder)
+            raise
 
 
 def taken(root: Path) -> Warm | None:
