@@ -262,6 +262,32 @@ def report(session):
     assert [] == records["first"]["posargs"]
 
 
+@pytest.mark.usefixtures("_each_way")
+def test_jobs_that_start_while_what_a_killed_one_left_is_ended_go_on(checkout: Callable[[str], Path]) -> None:
+    """They are children of the same process as what it left."""
+    folder = checkout(
+        """
+import os, subprocess
+import nox
+
+@nox.session(python=False)
+def killed(session):
+    for _ in range(20):
+        subprocess.Popen(["sleep", "614"])
+    os.kill(os.getpid(), 9)
+
+@nox.session(python=False)
+@nox.parametrize("number", range(6))
+def fine(session, number): ...
+"""
+    )
+
+    _, records, said = ci(folder)
+
+    verdicts = [record["verdict"] for job, record in sorted(records.items())]
+    assert ["passed"] * 6 + ["failed"] == verdicts, said
+
+
 def test_two_runs_at_once_take_turns_in_an_environment(checkout: Callable[[str], Path]) -> None:
     """Neither corrupts the other's environment, plan or records."""
     folder = checkout(

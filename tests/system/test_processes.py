@@ -61,6 +61,29 @@ def test_the_children_of_this_process_are_ended_but_for_some() -> None:
     assert [] == processes.descendants(os.getpid())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere init gets orphans")
+def test_only_what_a_dead_child_left_is_an_orphan() -> None:
+    """A process that this one has started itself is none, nor is one that is named."""
+    code = """
+import subprocess, sys
+from isonox.system import processes
+
+processes.become_subreaper()
+own = subprocess.Popen(["sleep", "600"])
+named = subprocess.Popen(["sleep", "600"], start_new_session=True)
+subprocess.run(["sh", "-c", "sleep 600 & exec sleep 0"], start_new_session=True, check=True)
+before = len(processes.descendants(processes.os.getpid()))
+processes.end_orphans(but=[named.pid])
+left = {process.pid for process in processes.descendants(processes.os.getpid())}
+print(before, left == {own.pid, named.pid})
+processes.end_children()
+"""
+
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert "3 True\n" == ended.stdout
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [(3, "exit 3"), (-9, "killed by signal 9 (SIGKILL; out of memory?)"), (-15, "killed by signal 15 (SIGTERM)")],

@@ -110,7 +110,7 @@ class NoxExecutor:
 
     def _talk_to(self, warm: Warm) -> None:
         self._may_fork = False
-        self._forked = Forked(warm, self._setting, self._spawn_late, self._spawned.process_ids)
+        self._forked = Forked(warm, self._setting, self._spawn_late, self._spawned.end_orphans)
 
     def load(self, sessions: Collection[str] | None = None) -> None:
         """Let the warm process load the noxfile, and return at once. Without this, the first job does it.

@@ -52,17 +52,17 @@ class Forked:
         warm: Its process.
         setting: What all jobs have in common.
         instead: Starts a job that the forkserver turned out not to be able to start, and gets the reason.
-        others: Returns the ids of this process's children that are none of these.
+        end_orphans: Ends what a process that died has left to this one.
 
     Attributes:
         lost: Why jobs can't be forked, or not any more; empty as long as they can.
     """
 
     def __init__(
-        self, warm: Warm, setting: Setting, instead: Callable[[Asked, str], None], others: Callable[[], set[int]]
+        self, warm: Warm, setting: Setting, instead: Callable[[Asked, str], None], end_orphans: Callable[[], None]
     ) -> None:
         self.lost = ""
-        self._others = others
+        self._end_orphans = end_orphans
         self._setting = setting
         self._instead = instead
         self._jobs: dict[str, Asked] = {}
@@ -144,7 +144,7 @@ class Forked:
         self.lost = self.lost or f"the process to fork them from ended: {self._how(code)}"
         with self._lock:  # until it is open again, no job starts in another way
             if self._ready:
-                processes.end_children(but=self._others())  # its jobs have become ours
+                self._end_orphans()  # its jobs have become ours
             self._gone = True
         for asked in list(self._jobs.values()):
             self._lose(asked)

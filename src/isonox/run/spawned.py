@@ -45,10 +45,11 @@ class Spawned:
     """Runs each job as `python -m isonox.sessions.child ...`, which is nox with isonox's wrapper."""
 
     def __init__(self, setting: Setting, others: Callable[[], set[int]]) -> None:
-        """`others` returns the ids of this process's children that are none of these."""
+        """`others` returns the ids of processes with a session of their own that this one has started elsewhere."""
         self._setting = setting
         self._others = others
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._starting = threading.Lock()
 
     def start(self, job: PlannedJob, planned: Planned, on_end: Callable[[str, int], None]) -> None:
         """Start a job, whose log is there already; see `Executor.start`."""
@@ -58,7 +59,7 @@ class Spawned:
             messages.LIFELINE_VARIABLE: str(setting.lifeline),
             messages.PLANNED_VARIABLE: msgspec.json.encode(planned).decode(),
         }
-        with setting.directory.log_path(job.id).open("wb") as log:
+        with setting.directory.log_path(job.id).open("wb") as log, self._starting:
             process = subprocess.Popen(
                 [sys.executable, "-m", "isonox.sessions.child", *arguments],
                 cwd=setting.root,
@@ -69,18 +70,19 @@ class Spawned:
                 pass_fds=(setting.lifeline,),
                 start_new_session=True,
             )
-        self._children[job.id] = process
+            self._children[job.id] = process
         threading.Thread(target=self._wait, args=(job.id, process, on_end), daemon=True).start()
 
     def _wait(self, job: str, process: subprocess.Popen[bytes], on_end: Callable[[str, int], None]) -> None:
         code = process.wait()
         if code < 0:  # it could not end what it had started
-            processes.end_children(but=self.process_ids() | self._others())
+            self.end_orphans()
         on_end(job, code)
 
-    def process_ids(self) -> set[int]:
-        """Return the ids of the children's processes."""
-        return {child.pid for child in list(self._children.values())}
+    def end_orphans(self) -> None:
+        """End what processes that died have left to this one. No job starts meanwhile: it would be taken for one."""
+        with self._starting:
+            processes.end_orphans(but={child.pid for child in self._children.values()} | self._others())
 
     def interrupt(self, job: str) -> None:
         """Ask a job to stop; see `Executor.interrupt`."""

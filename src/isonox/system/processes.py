@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import psutil
 
@@ -121,12 +121,33 @@ def end_children(but: Iterable[int] = ()) -> None:
 
     What a child starts while it dies becomes a child of this process (see `become_subreaper`), so it is looked again.
     """
+    kept = set(but)
+    _end_children(lambda pid: pid not in kept)
+
+
+def end_orphans(but: Iterable[int] = ()) -> None:
+    """End what a child that died has left to this process, with everything below it; the given ids are no orphans.
+
+    A child that was started without a session of its own (setsid(2)) belongs to this process, and is spared.
+    """
+    if sys.platform != "linux":  # init's, see `become_subreaper`
+        return
+    kept, own = set(but), os.getsid(0)
+
+    def is_orphan(pid: int) -> bool:
+        with contextlib.suppress(ProcessLookupError):  # it is gone
+            return pid not in kept and os.getsid(pid) != own
+        return False
+
+    _end_children(is_orphan)
+
+
+def _end_children(is_meant: Callable[[int], bool]) -> None:
     import psutil  # noqa: PLC0415 - see above
 
-    kept = set(but)
     for _ in range(_SWEEPS):
         found = psutil.Process().children() if has_children() else []
-        left = [process for process in _without_keepers(found) if process.pid not in kept and _is_alive(process)]
+        left = [process for process in _without_keepers(found) if is_meant(process.pid) and _is_alive(process)]
         if not left:
             break
         for process in left:
