@@ -12,6 +12,8 @@ from isonox.errors import ConfigurationError
 from isonox.model.verdict import Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import MakeRepository
 
 #: The name in the package is the stage.
@@ -20,8 +22,8 @@ build_stage = importlib.import_module("isonox.stages.build")
 NOXFILE = {"noxfile.py": "from isonox import stages\n\nstages.build()\n"}
 
 
-def test_a_good_project_is_kept_and_a_broken_wheel_is_red(sharing: MakeRepository) -> None:
-    """Both files are artifacts; a module that only the checkout can import is red."""
+def test_a_good_project_is_kept_and_a_broken_wheel_is_red(sharing: MakeRepository, tmp_path: Path) -> None:
+    """Both files are artifacts; a module that only the checkout can import is red; uv's cache is enough, if filled."""
     repo = sharing(NOXFILE, base="supply-chain")
 
     run = repo.run_nox("-s", "build")
@@ -31,6 +33,15 @@ def test_a_good_project_is_kept_and_a_broken_wheel_is_red(sharing: MakeRepositor
     assert not any("is not in the lock" in note for note in run.record.notes)
     assert any("till-1.0-py3-none-any.whl: 2 KiB" in note for note in run.record.notes)
     assert "it imports: till." in run.output
+
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    alone = repo.run_nox("-s", "build", env=nowhere)
+    emptied = repo.run_nox("-s", "build", env={"UV_CACHE_DIR": str(tmp_path / "cache")})
+
+    assert alone.record.verdict is Verdict.PASSED, alone.output  # what the lock names needs no index
+    assert "without the package index" not in alone.output
+    assert emptied.record.verdict is Verdict.PASSED, emptied.output
+    assert "without the package index" in emptied.output
 
     repo.write({"src/till/__init__.py": "import bandit  # not among the dependencies\n"})
     broken = repo.run_nox("-s", "build")

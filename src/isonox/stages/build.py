@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import nox.virtualenv
 from packaging.requirements import Requirement
@@ -22,7 +23,7 @@ from isonox.stages.options import StageOptions, install_tools, pyproject, run_ti
 from isonox.workspace import lock, lockfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from isonox.sessions.session import Session
 
@@ -49,7 +50,8 @@ def build(
     A source distribution is built, and from it a wheel, as `python -m build` does; the build backend is taken in the
     version that the lock has, if it has one. Twine checks both. Then the wheel and what the lock says that it needs
     are installed in a new environment, and every top-level module of the wheel is imported there. Both files are
-    kept in `dist` among the artifacts. Arguments after `--` go to `python -m build`.
+    kept in `dist` among the artifacts. With uv, nothing is asked of the package index that the lock decides and uv's
+    cache holds; workspace packages that are installed beside are built with the lock's versions, too. Arguments after `--` go to `python -m build`.
 
     Args:
         per_package: One session for each workspace package, or for those named, instead of one for the root project.
@@ -61,11 +63,12 @@ def build(
     def run_build(session: Session) -> None:
         """Build sdist and wheel, check them, and import the wheel from a clean environment."""
         install_tools(session, "build", "build", "twine", group=group)
-        sdist, wheel = _built(session, _folder(session))
+        tools = _Tools.of(session)
+        sdist, wheel = _built(session, _folder(session), tools)
         session.run("twine", "check", "--strict", str(sdist), str(wheel))
         for path in (sdist, wheel):
             session.note(f"{path.name}: {max(1, round(path.stat().st_size / 1024))} KiB")
-        _use(session, wheel)
+        _use(session, wheel, tools)
 
     if per_package:
         options = with_inputs(options, *_INPUTS)
@@ -92,28 +95,68 @@ def _folder(session: Session) -> Path:
     return folder
 
 
-def _built(session: Session, folder: Path) -> tuple[Path, Path]:
+def _built(session: Session, folder: Path, tools: _Tools) -> tuple[Path, Path]:
     """Build and return sdist and wheel; the session fails unless it is one of each."""
     target = session.artifacts / "dist"
     shutil.rmtree(target, ignore_errors=True)
-    constraints = Path(session.create_tmp()) / "constraints.txt"
-    pinned = _pinned_once(session)
-    constraints.write_text("".join(f"{name}=={version}\n" for name, version in pinned.items()), encoding="utf-8")
-    for requirement in pyproject(folder).get("build-system", {}).get("requires", ["setuptools"]):
-        backend = Requirement(requirement).name
-        if canonicalize_name(backend) in _FROM_GIT:
+    for backend in _backends(folder):
+        if backend in _FROM_GIT:
             trace.used(active_job(), ".git")
-        if canonicalize_name(backend) not in pinned:
+        if backend not in tools.pinned:
             session.note(f"{backend} builds it, but is not in the lock; pin it there: uv add --group build {backend}")
-    command = ["python", "-m", "build", "--outdir", str(target), "--dependency-constraints-txt", str(constraints)]
-    with_uv = session.venv_backend == "uv"
-    command += ["--installer", "uv"] if with_uv else []
-    session.run(*command, *session.posargs, str(folder), env={"UV": nox.virtualenv.UV} if with_uv else {})
+    command = ["python", "-m", "build", "--outdir", str(target), "--dependency-constraints-txt", str(tools.constraints)]
+    command += ["--installer", "uv"] if tools.uv else []
+    tools.run(session, [folder], *command, *session.posargs, str(folder))
     sdists, built = sorted(target.glob("*.tar.gz")), sorted(target.glob("*.whl"))
     if len(sdists) != 1 or len(built) != 1:
         names = ", ".join(path.name for path in (*sdists, *built)) or "nothing"
         session.error(f"one sdist and one wheel were expected, this was built: {names}")
     return sdists[0], built[0]
+
+
+def _backends(folder: Path) -> list[str]:
+    """Return the distributions that a project asks for to be built."""
+    required = pyproject(folder).get("build-system", {}).get("requires", ["setuptools"])
+    return [canonicalize_name(Requirement(requirement).name) for requirement in required]
+
+
+class _Tools(NamedTuple):
+    """What projects are built and installed with.
+
+    Attributes:
+        pinned: Versions of distributions by the lock, of those that it has in one version only.
+        constraints: The file that names them.
+        uv: Whether uv installs, or else pip.
+    """
+
+    pinned: Mapping[str, str]
+    constraints: Path
+    uv: bool
+
+    @classmethod
+    def of(cls, session: Session) -> _Tools:
+        """Return those of a session."""
+        pinned = _pinned_once(session)
+        constraints = Path(session.create_tmp()).resolve() / "constraints.txt"
+        constraints.write_text("".join(f"{name}=={version}\n" for name, version in pinned.items()), encoding="utf-8")
+        return cls(pinned, constraints, session.venv_backend == "uv")
+
+    def run(self, session: Session, built: Iterable[Path], *argv: str) -> None:
+        """Run a command that installs: on what uv's cache holds, where the lock decides what that would be.
+
+        Args:
+            session: The running session.
+            built: Projects that are built meanwhile.
+            argv: The command. It runs again with the package index if it fails without.
+        """
+        env = {"UV": nox.virtualenv.UV, "UV_BUILD_CONSTRAINT": str(self.constraints)} if self.uv else {}
+        if self.uv and all(backend in self.pinned for folder in built for backend in _backends(folder)):
+            done = outcome.run(session, *argv, env={**env, "UV_OFFLINE": "1"}, external=True, held=True)
+            if not done.failed:
+                sys.stdout.write(done.output)
+                return
+            session.log("It failed without the package index: asking that.")
+        session.run(*argv, env=env, external=True)
 
 
 def _pinned_once(session: Session) -> dict[str, str]:
@@ -124,11 +167,11 @@ def _pinned_once(session: Session) -> dict[str, str]:
     return {name: min(some) for name, some in sorted(versions.items()) if len(some) == 1}
 
 
-def _use(session: Session, wheel: Path) -> None:
+def _use(session: Session, wheel: Path, tools: _Tools) -> None:
     """Install the wheel where nothing else is, and import what it provides."""
     with tempfile.TemporaryDirectory(dir=Path(session.create_tmp()).resolve()) as folder:
         environment = Path(folder) / "environment"
-        python = _clean_environment(session, environment, wheel)
+        python = _clean_environment(session, environment, wheel, tools)
         name = parse_wheel_filename(wheel.name)[0]
         site = [str(path) for path in environment.glob("[Ll]ib*/**/site-packages")]
         distribution = next(iter(importlib.metadata.distributions(name=name, path=site)))
@@ -158,7 +201,7 @@ def provided(files: Iterable[PurePosixPath]) -> list[str]:
     return sorted(".".join(top.parts) for top in tops if all(part.isidentifier() for part in top.parts))
 
 
-def _clean_environment(session: Session, environment: Path, wheel: Path) -> str:
+def _clean_environment(session: Session, environment: Path, wheel: Path, tools: _Tools) -> str:
     """Make an environment with the wheel and what the lock says that it needs; return its interpreter."""
     name = parse_wheel_filename(wheel.name)[0]
     pins = [pin for pin in run_time(session) if canonicalize_name(pin.name) != name]
@@ -169,11 +212,11 @@ def _clean_environment(session: Session, environment: Path, wheel: Path) -> str:
     session.run("python", "-m", "venv", "--without-pip", str(environment))
     python = str(environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
     install = ["python", "-m", "pip", "--disable-pip-version-check", "--python", python, "install"]
-    if session.venv_backend == "uv":
+    if tools.uv:
         install = ["uv", "pip", "install", "--python", python]
     install += ["--quiet", "--no-deps"]
     if remote:
-        session.run(*install, "--requirement", str(listing), external=True)
-    local = [str(session.root / str(pin.path)) for pin in pins if pin.path is not None]
-    session.run(*install, *local, str(wheel), external=True)
+        tools.run(session, (), *install, "--requirement", str(listing))
+    local = [session.root / str(pin.path) for pin in pins if pin.path is not None]
+    tools.run(session, local, *install, *map(str, local), str(wheel))
     return python

@@ -58,7 +58,12 @@ class Outcome(NamedTuple):
 
 
 def run(
-    session: Session, *argv: str, env: Mapping[str, str] | None = None, external: bool = False, data: bool = False
+    session: Session,
+    *argv: str,
+    env: Mapping[str, str] | None = None,
+    external: bool = False,
+    data: bool = False,
+    held: bool = False,
 ) -> Outcome:
     """Run a command of the session's environment to its end; a failure is returned, not raised.
 
@@ -70,12 +75,13 @@ def run(
         env: Variables beside those of the session.
         external: The program may be one from outside of the session's environment.
         data: Its standard output is for the stage, not for people; standard error is shown, and not returned.
+        held: Nothing is shown.
     """
     job = active_job()
     command = shlex.join(argv)
     session.log(command if len(command) <= _SHOWN else f"{command[:_SHOWN]} ...")
     lines: list[str] = []
-    with _pumped(job, lines, None if data else sys.stdout) as out, _pumped(job, [], sys.stdout) as talk:
+    with _pumped(job, lines, None if data or held else sys.stdout) as out, _pumped(job, [], sys.stdout) as talk:
         session.run(
             *argv,
             env=env,
