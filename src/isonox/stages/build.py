@@ -51,7 +51,8 @@ def build(
     version that the lock has, if it has one. Twine checks both. Then the wheel and what the lock says that it needs
     are installed in a new environment, and every top-level module of the wheel is imported there. Both files are
     kept in `dist` among the artifacts. With uv, nothing is asked of the package index that the lock decides and uv's
-    cache holds; workspace packages that are installed beside are built with the lock's versions, too. Arguments after `--` go to `python -m build`.
+    cache holds; workspace packages that are installed beside are built with the lock's versions, too. Arguments
+    after `--` go to `python -m build`.
 
     Args:
         per_package: One session for each workspace package, or for those named, instead of one for the root project.
