@@ -134,9 +134,11 @@ def test_a_change_of_something_else_is_none(repo: Repository) -> None:
 
 def test_a_variable_that_the_noxfile_asks_for_counts(repo: Repository) -> None:
     """It decides which sessions there are."""
-    read(repo.path)
+    repo.write({"noxfile.py": f"import os\nos.environb.get(b'RAW')\n{NOXFILE}"})
+    assert ("RAW", "WITH_MORE") == read(repo.path).variables
 
     assert recall(repo.path, WITH_MORE="1") is None
+    assert recall(repo.path, RAW="1") is None
     assert 2 == len(read(repo.path, WITH_MORE="1").pipeline.sessions)
     assert recall(repo.path) is None
 

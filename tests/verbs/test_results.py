@@ -141,6 +141,36 @@ def test_a_change_runs_what_depends_on_it_and_nothing_else(repo: Repository) -> 
     assert (set(), ALL) == (money.having("cached"), money.having("passed"))
 
 
+def test_what_the_noxfile_looks_at_counts_and_nothing_beside(repo: Repository) -> None:
+    """A variable that it asks for, a folder that it lists; not what its modules from elsewhere ask for, nor isonox."""
+    looks = """
+import os
+import sys
+from pathlib import Path
+
+sys.path.append(os.environ["ELSEWHERE"])
+import elsewhere
+
+MARKS = {"BAD", os.environ.get("MARK", "BAD"), *(path.name for path in Path("marks").iterdir())}
+"""
+    noxfile = NOXFILE.replace('MARKS = {"BAD"}', looks)
+    repo.write({"noxfile.py": noxfile, "marks/WORSE": "", ".gitignore": f"{FILES['.gitignore']}*.tmp\n"})
+    folder = repo.path.parent / "elsewhere"
+    folder.mkdir()
+    (folder / "elsewhere.py").write_text("import os\nos.environ.get('OTHER')\n")
+    env = {"ELSEWHERE": str(folder)}
+
+    first, known = ci(repo.path, env=env), ci(repo.path, env=env)
+    (repo.path / "marks/made.tmp").write_text("")
+    other = ci(repo.path, env={**env, "OTHER": "1", "NO_COLOR": "1", "COLUMNS": "99"})
+    marked = ci(repo.path, env={**env, "MARK": "coin"})
+    (repo.path / "marks/rules").write_text("")
+    listed = ci(repo.path, env=env)
+
+    assert [ALL] * 3 == [first.having("passed"), known.having("cached"), other.having("cached")], first.talk
+    assert {"check(money)", "check(shop)"} == marked.having("failed") == listed.having("failed")
+
+
 def test_a_result_from_before_the_commit_or_from_another_branch_is_used(repo: Repository) -> None:
     """What counts is the content."""
     ci(repo.path)

@@ -54,6 +54,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         expired: Tests whose quarantine has expired: no verdict of before is used again.
         noxfile: Hash of what all sessions share: the noxfile without the statements that declare sessions, and the
             modules of the workspace that it imports.
+        noxfile_variables: Hash of the environment variables that the noxfile asks for when it is loaded.
         declarations: Hash of the noxfile's statement at each line that a session was declared at.
         interpreters: Identity of each interpreter that is asked for; of what runs sessions that ask for none by "".
         variables: Values of the variables that `[tool.isonox] pass-env` lets through.
@@ -68,6 +69,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     configuration: str
     expired: tuple[str, ...] = ()
     noxfile: str
+    noxfile_variables: str = ""
     declarations: dict[int, str]
     interpreters: dict[str, str]
     variables: dict[str, str]
@@ -114,6 +116,8 @@ class Fingerprints:
             "tool.isonox": surroundings.configuration,
             "noxfile": surroundings.noxfile,
         }
+        if surroundings.noxfile_variables:
+            self._common["variables of the noxfile"] = surroundings.noxfile_variables
         if surroundings.expired:
             self._common["expired quarantine"] = _hash(surroundings.expired)
         self._begun = hashlib.sha256(_lines(self._common))

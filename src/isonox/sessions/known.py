@@ -42,7 +42,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         noxfile: Hash of the noxfile's statements that are common to all sessions.
         declarations: Hash of the statement at each line at which a session is declared, of those that stand for
             themselves (see `isonox.cache.statements`).
-        modules: Files of the workspace that the noxfile imports or reads.
+        modules: Files of the workspace that the noxfile imports or reads, and folders that it lists (with a slash).
+        variables: Names of environment variables that the noxfile asks for while it is loaded.
     """
 
     isonox: str
@@ -52,6 +53,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     noxfile: str
     declarations: dict[int, str]
     modules: tuple[str, ...]
+    variables: tuple[str, ...]
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

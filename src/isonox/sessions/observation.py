@@ -23,6 +23,9 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 #: Modules that look at the environment without letting it decide what a noxfile declares.
 _OWN = ("isonox.", "subprocess", "os", "nox.", "collections.abc", "_collections_abc", "importlib", "shutil", "tempfile")
 
+#: Modules that look at things for themselves, whoever called them.
+_APART = ("isonox.", "importlib._bootstrap", "_frozen_importlib")
+
 
 @dataclass
 class Observation:
@@ -30,28 +33,53 @@ class Observation:
 
     Attributes:
         files: Paths below the root that were read or imported, relative to it; folders that were listed end in a slash.
-        asked: Those of them that the noxfile, or what it imports, opened itself.
         variables: Names of environment variables whose values were asked for.
+        asked: Those of the files and folders that code of the workspace opened itself: the noxfile, or what it imports.
+        asked_variables: Those of the variables that it asked for.
         hindrance: Why another load may be different though all of that is the same; empty if it can't.
     """
 
     root: str
     files: set[str] = field(default_factory=set)
-    asked: set[str] = field(default_factory=set)
     variables: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    asked_variables: set[str] = field(default_factory=set)
     hindrance: str = ""
 
     def add_file(self, path: object, frame: FrameType | None = None) -> None:
         """Note a file, if it is one of the workspace; the frame tells who opened it."""
         if relative := self._relative(path):
-            self.files.add(_source(relative))
-            if _is_of(self.root, frame):
-                self.asked.add(_source(relative))
+            self._add(_source(relative), frame)
 
-    def add_folder(self, path: object) -> None:
+    def add_folder(self, path: object, frame: FrameType) -> None:
         """Note a folder of which somebody asked what is in it, as a path that ends in a slash."""
         if relative := self._relative(path):
-            self.files.add(f"{relative}/")
+            self._add(f"{relative}/", frame)
+
+    def add_variable(self, name: str, frame: FrameType) -> None:
+        """Note a variable."""
+        self.variables.add(name)
+        if self._is_asked(frame):
+            self.asked_variables.add(name)
+
+    def _add(self, path: str, frame: FrameType | None) -> None:
+        self.files.add(path)
+        if self._is_asked(frame):
+            self.asked.add(path)
+
+    def _is_asked(self, frame: FrameType | None) -> bool:
+        """Return whether of code of the workspace, isonox and the import system, the first that called is the first.
+
+        What an installed module looks at while it is imported decides how that works, not what the noxfile declares.
+        """
+        while frame is not None:
+            if frame.f_globals.get("__name__", "").startswith(_APART):
+                return False
+            path = frame.f_code.co_filename
+            if path.startswith(self.root) and self._relative(path):
+                return True
+            frame = frame.f_back
+        return False
 
     def _relative(self, path: object) -> str:
         """Return a path relative to the root; empty for one that is elsewhere, or made by tools."""
@@ -81,12 +109,14 @@ def observed(root: Path) -> Iterator[Observation]:
 
     copied: set[str] = set()  # by isonox or nox, to hand on: each of these names is asked for once, and decides nothing
 
-    def getitem(environ: Any, name: str) -> Any:
-        if name in copied and _is_own(sys._getframe(1)):  # noqa: SLF001 - who asks decides
+    def getitem(environ: Any, key: Any) -> Any:
+        name = os.fsdecode(key)  # os.environb is of this class, too
+        caller = sys._getframe(1)  # noqa: SLF001 - who asks decides
+        if name in copied and _is_own(caller):
             copied.discard(name)
         else:
-            seen.variables.add(name)
-        return original(environ, name)
+            seen.add_variable(name, caller)
+        return original(environ, key)
 
     def iterate(environ: Any) -> Any:
         if _is_own(sys._getframe(1)):  # noqa: SLF001 - as above
@@ -115,7 +145,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     elif event in ("os.listdir", "os.scandir"):
         caller = sys._getframe(1)  # noqa: SLF001
         if not caller.f_globals.get("__name__", "").startswith("importlib") and not _is_own(caller):
-            seen.add_folder("." if arguments[0] is None else arguments[0])
+            seen.add_folder("." if arguments[0] is None else arguments[0], caller)
     elif event == "subprocess.Popen":
         if not _is_own(sys._getframe(1)):  # noqa: SLF001
             seen.hindrance = f"the noxfile starts a process while it is loaded: {arguments[0]}"
@@ -133,17 +163,6 @@ def _is_own(frame: FrameType | None) -> bool:
             return False
         frame = frame.f_back
     return True
-
-
-def _is_of(root: str, frame: FrameType | None) -> bool:
-    """Return whether the first caller that is code of the workspace or isonox is code of the workspace."""
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("isonox."):
-            return False
-        if frame.f_code.co_filename.startswith(root):
-            return True
-        frame = frame.f_back
-    return False
 
 
 def _source(path: str) -> str:

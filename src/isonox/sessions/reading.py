@@ -40,6 +40,7 @@ def read(
         noxfile=common,
         declarations={line: digest for line, digest in declarations.items() if line in lines},
         modules=tuple(sorted(path for path in seen.files if _counts(root, path, seen.asked) and path != noxfile)),
+        variables=tuple(sorted(seen.asked_variables)),
     )
     if not seen.hindrance:
         files, variables = tuple(sorted(seen.files)), tuple(sorted(seen.variables))

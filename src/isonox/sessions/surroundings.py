@@ -53,6 +53,7 @@ def of(root: Path, project: Project, tree: Tree, memory: Memory, environ: Mappin
         configuration=_hash(msgspec.json.encode(project.config)),
         expired=tuple(one.test for one in project.config.quarantine if one.expired(clock.now().date())),
         noxfile=_hash(_imported(project, tree, root).encode("utf-8", "surrogateescape")),
+        noxfile_variables=_asked(project, environ),
         declarations=project.declarations,
         interpreters={"": own, **{python: finder.identity(python) for python in asked}},
         variables={name: environ[name] for name in project.config.pass_env if name in environ},
@@ -251,9 +252,26 @@ def _outside(root: Path) -> Iterable[Path]:
 
 
 def _imported(project: Project, tree: Tree, root: Path) -> str:
-    """Return what the sessions of the noxfile share: its common statements, and the files that it imports or reads."""
-    files = (f"{path} {tree.files.get(path) or machine.content(root / path)}" for path in sorted(project.modules))
-    return "\n".join([project.noxfile, *files])
+    """Return what the sessions of the noxfile share: its common statements, and what it imports, reads and lists."""
+    listings: dict[str, set[str]] = {path: set() for path in project.modules if path.endswith("/")}
+    for path in tree.files if listings else ():  # not what is there: tools make folders, such as __pycache__
+        parts = path.split("/")
+        for depth, name in enumerate(parts):
+            if (names := listings.get("/".join((*parts[:depth], "")) or "./")) is not None:
+                names.add(name)
+    lines = [project.noxfile]
+    for path in sorted(project.modules):
+        found = tree.files.get(path)
+        if path in listings:
+            found = "/".join(sorted(listings[path]))
+        lines.append(f"{path} {machine.content(root / path) if found is None else found}")
+    return "\n".join(lines)
+
+
+def _asked(project: Project, environ: Mapping[str, str]) -> str:
+    """Return a hash of the variables that the noxfile asks for; empty if there are none."""
+    values = "\n".join(f"{name}={environ.get(name)!r}" for name in project.variables)
+    return _hash(values.encode("utf-8", "surrogateescape")) if values else ""
 
 
 def _said(path: str) -> str:
