@@ -169,6 +169,26 @@ def test_a_noxfile_that_may_be_different_each_time_is_not_kept(repo: Repository,
     assert recall(repo.path) is None
 
 
+def test_the_value_of_a_secret_is_not_written_down(repo: Repository) -> None:
+    """Not even where the noxfile computes a variable of a session from it; others do no harm."""
+    code = f"import os\n{NOXFILE}".replace(
+        '"none")', '"none", secrets=["TOKEN"], env={"COPY": os.environ["TOKEN"]})', 1
+    )
+    repo.write({"noxfile.py": code})
+    script = (
+        "import pathlib; from isonox.verbs.checkout import Checkout; print(Checkout.around(pathlib.Path.cwd())._read())"
+    )
+    env = {**os.environ, "TOKEN": "top5ecret"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=repo.path, check=True, capture_output=True, text=True, env=env
+    )
+
+    assert "holds the value of a secret" in done.stdout
+    assert not any(b"top5ecret" in path.read_bytes() for path in (repo.path / ".isonox").rglob("*") if path.is_file())
+    repo.write({"noxfile.py": code.replace('os.environ["TOKEN"]', '"x"')})
+    assert read(repo.path, TOKEN="top5ecret") == recall(repo.path, TOKEN="top5ecret")
+
+
 def test_what_is_kept_and_damaged_is_read_again(repo: Repository) -> None:
     """Something else under its name is no project."""
     read(repo.path)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from isonox.cache import statements
 from isonox.sessions import known, loader, observation, project
@@ -42,6 +45,9 @@ def read(
         modules=tuple(sorted(path for path in seen.files if _counts(root, path, seen.asked) and path != noxfile)),
         variables=tuple(sorted(seen.asked_variables)),
     )
+    secrets = {name for session in pipeline.sessions for name in session.facts.secrets if environ.get(name)}
+    if secrets and any(os.fsencode(environ[name]) in msgspec.msgpack.encode(found) for name in secrets):
+        seen.hindrance = seen.hindrance or "what the noxfile declares holds the value of a secret"
     if not seen.hindrance:
         files, variables = tuple(sorted(seen.files)), tuple(sorted(seen.variables))
         key = known.key(root, tree, files, variables, environ)
