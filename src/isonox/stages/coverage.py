@@ -8,7 +8,7 @@ from isonox.errors import ConfigurationError, did_you_mean
 from isonox.model import inputs
 from isonox.model.verdict import Verdict
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import coverage_data, new_code, outcome, unmeasured
+from isonox.stages import coverage_data, inside, new_code, outcome, unmeasured
 from isonox.stages import ratchet as best
 from isonox.stages.coverage_report import Report, named, spelled
 from isonox.stages.options import StageOptions, install_tools, with_inputs
@@ -152,20 +152,11 @@ def _combine(session: Session, jobs: Sequence[Job]) -> None:
 
 
 def _report(session: Session) -> None:
-    """Write the reports; their thresholds are off, for the total is judged once."""
-    folder = session.artifacts
-    for argv in (
-        ("html", "--quiet", "--directory", str(folder / "html")),
-        ("xml", "--quiet", "-o", str(folder / "coverage.xml")),
-        ("json", "--quiet", "-o", str(folder / "coverage.json")),
-        ("report", "--format=markdown"),
-    ):
-        markdown = argv[0] == "report"
-        done = outcome.run(session, "coverage", *argv, "--fail-under=0", env=_environment(session), data=markdown)
-        if done.failed:
-            session.error(f"coverage {argv[0]} failed: {done.last_line}")
-        if markdown:
-            (folder / "coverage.md").write_text(done.output, encoding="utf-8")
+    """Write the reports; the total is judged once, afterwards."""
+    script = f"{inside.FOLDER}/isonox_coverage.py"
+    done = outcome.run(session, "python", script, str(session.artifacts), env=_environment(session))
+    if done.failed:
+        session.error(f"the reports can't be written: {done.last_line}")
 
 
 def _judge(session: Session, least: Least) -> None:
