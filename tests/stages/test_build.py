@@ -49,6 +49,11 @@ def test_a_good_project_is_kept_and_a_broken_wheel_is_red(sharing: MakeRepositor
     assert broken.record.verdict is Verdict.FAILED
     assert "import till (ModuleNotFoundError: No module named 'bandit')" in broken.record.reason, broken.output
 
+    repo.write({"src/till/__init__.py": "import sys\n\nsys.exit(0)\n"})
+    ending = repo.run_nox("-s", "build")
+
+    assert "import till (it said nothing)" in ending.record.reason, ending.output
+
 
 def test_a_wheel_without_modules_is_red(sharing: MakeRepository) -> None:
     """The backend is content, and so is twine. The description that twine wants is there."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import coverage
 import pytest
 
 from isonox import stages
@@ -267,6 +269,46 @@ def test_every_figure_is_judged(sharing: MakeRepository) -> None:
     assert "new code can't be judged: git knows no revision 'nowhere'" in record.reason
 
 
+@pytest.mark.parametrize(
+    ("files", "settings", "expected"),
+    [
+        ({}, "", None),
+        ({}, "[tool.coverage.run]\nsource = ['a']\n", ("pyproject.toml", ["a"])),
+        ({}, "[tool.coverage.report]\nskip_empty = true\n", ("pyproject.toml", None)),
+        ({".coveragerc": "[report]\n"}, "[tool.coverage.run]\nsource = ['a']\n", (".coveragerc", None)),
+        ({".coveragerc.toml": "[run]\nsource = ['b']\n"}, "", (".coveragerc.toml", ["b"])),
+        ({".coveragerc.toml": "[tool.coverage.run]\nsource = ['b']\n"}, "", (".coveragerc.toml", ["b"])),
+        ({"setup.cfg": "[coverage:report]\n"}, "[tool.coverage.run]\nsource = ['a']\n", ("pyproject.toml", ["a"])),
+        (
+            {"setup.cfg": "[coverage:report]\nprecision = 1\n"},
+            "[tool.coverage.run]\nsource = ['a']\n",
+            ("setup.cfg", None),
+        ),
+        ({"setup.cfg": "[metadata]\n"}, "[tool.coverage.run]\nsource = ['a']\n", ("pyproject.toml", ["a"])),
+        ({"tox.ini": "[coverage:run]\nsource = c\n"}, "", ("tox.ini", "c")),
+    ],
+)
+def test_the_file_counts_that_coverage_itself_takes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, str],
+    settings: str,
+    expected: tuple[str, object] | None,
+) -> None:
+    """One alone, and that by its being there or by any of its sections."""
+    for name, text in {**files, **({"pyproject.toml": settings} if settings else {})}.items():
+        (tmp_path / name).write_text(text)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COVERAGE_RCFILE", raising=False)
+
+    found = coverage_data._configuration(tmp_path)
+
+    assert expected == (found and (found.path.name, found.values.get("source")))
+    taken = coverage.Coverage(data_file=None).config.config_file
+    assert (expected and expected[0]) == (taken and Path(taken).name)
+
+
 def test_a_threshold_that_is_no_percentage_is_refused() -> None:
     """`overall` beyond 100 is answered when the stage is declared."""
     with pytest.raises(ConfigurationError, match="overall=101 is no percentage"):
@@ -276,6 +318,7 @@ def test_a_threshold_that_is_no_percentage_is_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"overall": 0.9}, "overall=0.9 is less than 1 %; did you mean 90?"),
         ({"new": -1}, "new=-1 is no percentage"),
         ({"critical": {"src/*": 900}}, "critical: 'src/*': 900 is no percentage"),
         ({"base": "origin/main"}, "give new=, too"),

@@ -100,6 +100,16 @@ def test_tools_of_the_group_are_used_and_paths_narrow_them(sharing: MakeReposito
     assert _programs(run.record) == ["isort", "isort", "black", "flake8"]  # isort is asked what it looks at
 
 
+def test_ruff_mends_nothing_whatever_it_is_configured_to_do(sharing: MakeRepository) -> None:
+    """Of a check, what is wrong is told, and what is committed stays."""
+    repo = sharing({**_noxfile('lint(tools=["ruff-check"])'), "bad.py": BAD}, settings="[tool.ruff]\nfix-only = true\n")
+
+    run = repo.run_nox("-s", "lint")
+
+    assert "not clean: ruff-check" == run.record.reason
+    assert "" == repo.git("status", "--porcelain")
+
+
 def test_looking_at_nothing_is_red(sharing: MakeRepository) -> None:
     """Every tool excludes every file by its configuration and is content: the stage is not."""
     settings = '[tool.ruff]\nexclude = ["*"]\n[tool.black]\nextend-exclude = ".*"\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,20 @@ def test_all_three_tools_report_and_known_secrets_stay_allowed(sharing: MakeRepo
     assert again.record.verdict is Verdict.PASSED, again.output
     assert ".secrets.baseline is behind the code" in again.output
     assert repo.git("status", "--porcelain") == ""
+
+
+def test_a_baseline_that_excludes_every_file_is_red(sharing: MakeRepository) -> None:
+    """It would be content with anything."""
+    excluding = {"path": "detect_secrets.filters.regex.should_exclude_file", "pattern": [".*"]}
+    baseline = {"version": "1.5.0", "plugins_used": [], "filters_used": [excluding], "results": {}}
+    repo = sharing(
+        {**_noxfile('security(tools=["detect-secrets"])'), ".secrets.baseline": json.dumps(baseline)},
+        base="supply-chain",
+    )
+
+    run = repo.run_nox("-s", "security")
+
+    assert "detect-secrets: .secrets.baseline excludes every file: there is nothing to look at" in run.record.reason
 
 
 def test_files_that_a_tool_cannot_read_are_red(sharing: MakeRepository) -> None:

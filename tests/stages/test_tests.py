@@ -147,6 +147,50 @@ stages.tests(pythons=["3.11"], name="uncovered", group="bare")
     assert "hunter" not in run.output + report.read_text(encoding="utf-8")
 
 
+def test_what_a_project_does_to_pytest_hides_nothing(sharing: MakeRepository) -> None:
+    """Hooks that change how it ends, and options of its own: what failed, or did not run, is red or said."""
+    noxfile = """
+from isonox import stages
+
+only = {"pythons": ["3.11"], "coverage": False}
+stages.tests(**only, name="ended", paths=["tests/test_failing.py"])
+stages.tests(**only, name="left", paths=["tests/test_leaving.py"], retries=1)
+stages.tests(**only, name="last", paths=["tests/test_last.py"])
+"""
+    last = """
+import pathlib
+
+def test_broken_once() -> None:
+    assert pathlib.Path("src/fixed").exists()
+
+def test_broken_then() -> None:
+    assert not pathlib.Path("src/fixed").exists()
+"""
+    repo = sharing(
+        {
+            "noxfile.py": noxfile,
+            "conftest.py": "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n",
+            "tests/test_failing.py": FAILING,
+            "tests/test_last.py": last,
+            "tests/test_leaving.py": "import pytest\n\ndef test_a(): pass\n\n"
+            "def test_b(): pytest.exit('bye', returncode=0)\n\ndef test_c(): assert False\n",
+            **CODE,
+        },
+        settings=f'{SETTINGS}addopts = "--lf"\n# --cov-fail-under=1\n[tool.any]\nwith = "--reruns 3"\n',
+    )
+
+    first = repo.run_nox()
+    repo.write({"src/fixed": "", "tests/test_failing.py": PASSING})
+    second = repo.run_nox("-s", "last-3.11", "ended-3.11")
+
+    reasons = {record.stage: record.reason for record in first.records.values()}
+    assert "3 of 5 tests failed" == reasons["ended"]
+    assert "pytest ended well, but did not run 2 of the 3 tests that it was to run" == reasons["left"]
+    assert ["1 of 2 tests failed"] * 2 == [reasons["last"], second.records["last-3.11"].reason]
+    assert any("--reruns, which hides flaky tests" in note for note in first.records["last-3.11"].notes)
+    assert not any("--cov-fail-under" in note for note in first.records["last-3.11"].notes)
+
+
 def test_arguments_narrow_the_tests(sharing: MakeRepository) -> None:
     """Arguments go to pytest: a path replaces the noxfile's, and what matches nothing is red with its own hint."""
     noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11"], paths=["tests/test_failing.py"])\n'

@@ -43,6 +43,11 @@ def test_conditions() -> None:
 
 def test_steady() -> None:
     pass
+
+
+@pytest.mark.skip
+def test_skipped() -> None:
+    pass
 """
 
 FILES = {
@@ -114,6 +119,7 @@ def test_a_test_runs_under_the_conditions_that_are_named(repository: MakeReposit
         (["--hunt", "tests/test_no.py::test_x"], ExitCode.USAGE, "is no test here\nhint: name it from the"),
         (["--hunt", "tests/test_it.py"], ExitCode.USAGE, "is no test here"),
         (["--hunt", "tests/test_it.py::test_stead"], ExitCode.USAGE, "(did you mean 'tests/test_it.py::test_steady'?)"),
+        (["--hunt", "tests/test_it.py::test_skipped"], ExitCode.USAGE, "was skipped, or is expected to fail"),
         (["--hunt", "tests/test_it.py::test_steady", "-o", "plain"], ExitCode.USAGE, "plain could not run"),
     ],
 )

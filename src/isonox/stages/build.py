@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 #: What decides how a package is built, beside itself. Build backends run in an environment without PYTHONPATH, so they
 #: are not seen reading.
 _INPUTS = (lockfile.LOCK, "pyproject.toml#tool.uv", "**/.gitignore", "**/.hgignore", "LICEN[CS]E*", "README*")
+#: What is printed by a module's import that came to its end.
+_IMPORTED = "imported"
 #: Parts of build backends that take the version from git's tags.
 _FROM_GIT = {
     "dunamai", "flit-scm", "hatch-vcs", "poetry-dynamic-versioning", "setuptools-git-versioning", "setuptools-scm",
@@ -185,8 +187,11 @@ def _use(session: Session, wheel: Path, tools: _Tools) -> None:
 
 
 def _imported(session: Session, python: str, module: str) -> str:
-    done = outcome.run(session, python, "-I", "-c", f"import {module}", external=True)
-    return f"installed in a clean environment, this fails: import {module} ({done.last_line})" if done.failed else ""
+    code = f"import {module}; print({_IMPORTED!r})"  # a module may end the interpreter well
+    done = outcome.run(session, python, "-I", "-c", code, external=True)
+    if not done.failed and done.last_line == _IMPORTED:
+        return ""
+    return f"installed in a clean environment, this fails: import {module} ({done.last_line or done})"
 
 
 def provided(files: Iterable[PurePosixPath]) -> list[str]:

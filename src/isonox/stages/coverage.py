@@ -96,8 +96,10 @@ class Least(NamedTuple):
 def _check(least: Least) -> None:
     """Refuse what could never be met, or would never be looked at."""
     for name, percent in {"overall": least.overall, "new": least.new, **least.critical}.items():
+        where = f"critical: {name!r}: {percent}" if name in least.critical else f"{name}={percent}"
+        if percent is not None and 0 < percent < 1:
+            raise ConfigurationError(f"coverage: {where} is less than 1 %; did you mean {percent * 100:g}?")
         if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - a percentage
-            where = f"critical: {name!r}: {percent}" if name in least.critical else f"{name}={percent}"
             raise ConfigurationError(f"coverage: {where} is no percentage between 0 and 100")
     if least.base and least.new is None:
         raise ConfigurationError("coverage: base= says what new code is compared with: give new=, too")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import configparser
+import contextlib
 import os
 import sqlite3
+import tomllib
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isonox.errors import ConfigurationError
 from isonox.model import shard
 from isonox.model.shard import Shard, session_of
 from isonox.sessions.recording import job_ids, session_id
 from isonox.stages import outcome
-from isonox.stages.options import configuration
+from isonox.stages.options import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
 #: In the job's artifacts. Each process leaves a file with a longer name; at the end they become this one.
 DATA = ".coverage"
 
-#: Where coverage looks for its configuration, besides pyproject.toml.
-_FILES = ((".coveragerc", "run"), ("setup.cfg", "coverage:run"), ("tox.ini", "coverage:run"))
+#: Where coverage looks for its configuration: the first counts that is its own, or says something about it, alone.
+#: Source: https://coverage.readthedocs.io/en/latest/config.html
+_FILES = (".coveragerc", ".coveragerc.toml", "setup.cfg", "tox.ini", "pyproject.toml")
+_SECTION = "coverage:"
 #: Settings that say what to measure.
 _CHOICE = {"source", "source_pkgs", "source_dirs", "include"}
 #: The command that test jobs run.
@@ -46,7 +51,7 @@ def measuring(
     Raises:
         ConfigurationError: What coverage is configured to do would lose data.
     """
-    here, above = (configuration(where, "coverage.run", *_FILES) for where in (folder, session.root))
+    here, above = _configuration(folder), _configuration(session.root)
     argv = [*_MEASURE, *([f"--rcfile={above.path}"] if above and not here else [])]
     found = here or above
     run = found.values if found else {}
@@ -67,8 +72,29 @@ def measuring(
 
 def chosen(root: Path) -> bool:
     """Return whether coverage's own configuration of the root says what to measure."""
-    found = configuration(root, "coverage.run", *_FILES)
+    found = _configuration(root)
     return bool(found and found.values.keys() & _CHOICE)
+
+
+def _configuration(folder: Path) -> Configuration | None:
+    """Return the file that configures coverage in a folder, and what it says of a run."""
+    for name in _FILES:
+        path, is_own = folder / name, name.startswith(".")
+        if not path.is_file():
+            continue
+        sections: dict[str, Any] = {}
+        with contextlib.suppress(configparser.Error, UnicodeDecodeError, tomllib.TOMLDecodeError):  # it says so itself
+            if path.suffix == ".toml":
+                document = tomllib.loads(path.read_text(encoding="utf-8"))
+                sections = document.get("tool", {}).get("coverage") or (document if is_own else {})
+            else:
+                parser = configparser.RawConfigParser(strict=False)
+                parser.read(path, encoding="utf-8")
+                named = [section for section in parser if is_own or section.startswith(_SECTION)]
+                sections = {section.removeprefix(_SECTION): dict(parser[section]) for section in named}
+        if is_own or any(sections.values()):
+            return Configuration(path, sections.get("run", {}))
+    return None
 
 
 def combine(session: Session) -> str:

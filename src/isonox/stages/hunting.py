@@ -56,6 +56,8 @@ def hunt(session: Session, folder: Path, given: str) -> NoReturn:
         left = own.left()
         if left is None or not left.executed.keys() >= set(mine):
             session.error(f"{wanted.test} did not run: pytest ended before, with {ended}")
+        if not any(one in left.failed or one in left.passed for one in mine):
+            session.error(f"{wanted.test} was skipped, or is expected to fail: nothing can be found out about it")
         failures = [active_job().redact(left.failed[one]) for one in mine if one in left.failed]
         done.append(Try(conditions=conditions, message=failures[0] if failures else ""))
         how = "failed" if failures else "passed"
@@ -64,13 +66,21 @@ def hunt(session: Session, folder: Path, given: str) -> NoReturn:
     session.waive("a hunt: one test ran many times, which says nothing about the others")
 
 
+#: How the plugins that are installed are kept out of it.
+_PLAIN = {
+    "pytest-xdist": "--numprocesses=0",
+    "pytest-cov": "--no-cov",
+    "pytest-randomly": "-pno:randomly",
+    "pytest-rerunfailures": "--reruns=0",
+}
+
+
 def _run(
     session: Session, own: Pytest, folder: Path, test: str, *options: str, env: Mapping[str, str] | None = None
 ) -> Outcome:
     """Run pytest on the file of the test, in one process; what it prints is not shown."""
     installed = install.installed(session)
-    plain = {"pytest-xdist": "--numprocesses=0", "pytest-cov": "--no-cov", "pytest-randomly": "-pno:randomly"}
-    argv = ["pytest", *own.arguments(), *(option for name, option in plain.items() if name in installed), *options]
+    argv = ["pytest", *own.arguments(), *(option for name, option in _PLAIN.items() if name in installed), *options]
     path = str(session.root / test.partition("::")[0])
     with nullcontext() if folder == session.root else session.chdir(folder):
         return outcome.run(session, *argv, path, env={**own.variables(), **(env or {})}, data=True)

@@ -63,7 +63,8 @@ class Linter(NamedTuple):
 LINTERS = (
     Linter(
         name="ruff-check",
-        check=("ruff", "check", "--force-exclude", "--output-format=concise"),
+        # it may be configured to mend, and to say nothing about the rest
+        check=("ruff", "check", "--no-fix", "--no-fix-only", "--force-exclude", "--output-format=concise"),
         finding=_PLACE,
         fix=("ruff", "check", "--force-exclude", "--fix-only"),
         table="ruff",

@@ -9,7 +9,6 @@ import msgspec
 
 from isonox.model.record import Flaky
 from isonox.sessions.commands import active_job
-from isonox.stages.outcome import Outcome
 from isonox.system import clock
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from isonox.model.config import Quarantined
     from isonox.model.record import TestCounts
     from isonox.sessions.session import Session
+    from isonox.stages.outcome import Outcome
     from isonox.stages.splitting import Left, Pytest
 
 #: Exit code of pytest: https://docs.pytest.org/en/stable/reference/exit-codes.html
@@ -45,7 +45,7 @@ def again(  # noqa: PLR0913 - everything about the first time
     """
     bad = dict.fromkeys(left.failed, 1)
     flaky: dict[str, Flaky] = {}
-    number = 0
+    number, last = 0, done
     if done.code == _TESTS_FAILED and bad and not left.is_whole:
         session.note("pytest stopped before every test had run, so none was run again")
     elif done.code == _TESTS_FAILED:
@@ -61,7 +61,7 @@ def again(  # noqa: PLR0913 - everything about the first time
                 flaky[test] = Flaky(test=name, runs=number + 1, failures=number, message=message)
             bad = {test: failures + (test in ran.failed) for test, failures in bad.items() if test not in passed}
     if flaky and not bad:
-        done = Outcome(0, done.output)
+        done = last  # it ended well, unless something else than these tests is wrong
     return done, _without(counts, len(flaky)), _judged(session, left, list(flaky.values()), bad)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 import shutil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, Unpack
@@ -105,6 +108,15 @@ def _bandit(session: Session, files: Sequence[str], severity: Severity) -> str:
     return "" if lines else "it looked at no line of code: its own configuration excludes every file"
 
 
+def _not_excluded(files: Sequence[str], baseline: str) -> list[str]:
+    """Return the files that the filters of a baseline leave; all, where it can't be read: the tool says it better."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, re.error):
+        filters = [one for one in json.loads(baseline)["filters_used"] if one["path"].endswith(".should_exclude_file")]
+        patterns = [pattern for one in filters for pattern in one["pattern"]]
+        return [file for file in files if not any(re.search(pattern, file) for pattern in patterns)]
+    return list(files)
+
+
 def _detect_secrets(session: Session, files: Sequence[str], _severity: Severity) -> str:
     """Return what is wrong, or nothing."""
     argv = ["detect-secrets-hook", "--json", "--no-verify"]  # verifying would send what was found to its issuer
@@ -114,6 +126,8 @@ def _detect_secrets(session: Session, files: Sequence[str], _severity: Severity)
         copy = session.create_tmp() + "/secrets.baseline"
         shutil.copyfile(baseline, copy)
         argv += ["--baseline", copy]
+        if files and not (files := _not_excluded(files, baseline.read_text(encoding="utf-8", errors="replace"))):
+            return f"{BASELINE} excludes every file: there is nothing to look at"
     total = 0
     for batch in _batches([name for name in files if name != BASELINE]):
         done = outcome.run(session, *argv, "--", *batch, data=True)

@@ -18,7 +18,7 @@ from isonox.model.record import TestCounts
 from isonox.sessions import install, project
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import coverage_data, hunting, outcome, retrying, sources, splitting
+from isonox.stages import addopts, coverage_data, hunting, outcome, retrying, sources, splitting
 from isonox.stages.options import StageOptions, install_tools, with_inputs
 from isonox.stages.options import pythons as default_pythons
 
@@ -183,12 +183,13 @@ def _run(  # noqa: PLR0913 - how the tests run
     folder = _folder(session)
     shutil.rmtree(session.artifacts)
     argv, env = _command(session, paths, coverage=coverage, workers=workers)
+    forgetful = addopts.looked_at(session, folder)
 
     def once(name: str) -> Outcome:
         # JUnit's older form has the line of each test
         report = [f"--junit-xml={session.artifacts / name}", "--override-ini=junit_family=xunit1"]
         given = {**env, **(own.variables() if own else {})}
-        extra = own.arguments() if own else ()
+        extra = [*forgetful, *(own.arguments() if own else ())]
         with nullcontext() if folder == session.root else session.chdir(folder):
             done = outcome.run(session, *argv, *report, *extra, *options, *session.posargs, env=given)
         _redact(session.artifacts / name)
@@ -200,9 +201,13 @@ def _run(  # noqa: PLR0913 - how the tests run
     if own is None or left is None:
         return done, counts, []
     own.keep(left)
+    lost = len(set(left.selected) - left.executed.keys())
+    cut = [f"pytest ended well, but did not run {lost} of the {len(left.selected)} tests that it was to run"]
+    complaints = [] if done.failed or left.is_whole else cut
     if own.retries == 0:
-        return done, counts, []
-    return retrying.again(session, own, left, once, done=done, counts=counts)
+        return done, counts, complaints
+    done, counts, more = retrying.again(session, own, left, once, done=done, counts=counts)
+    return done, counts, complaints + more
 
 
 def _command(
@@ -215,7 +220,7 @@ def _command(
     if coverage:
         code = sources.code_of(session.root, package)
         argv, env = coverage_data.measuring(session, folder, code, workers=workers)
-    if coverage and "pytest-cov" in install.installed(session):
+    if coverage and "pytest-cov" in install.installed(session) and not addopts.blocks_pytest_cov(session, folder):
         argv.append("--no-cov")  # it would measure a second time, into another file
     if not sources.name_paths(session.posargs, folder):
         if missing := [path for path in paths if not (folder / path).exists()]:
@@ -231,10 +236,10 @@ def _judge(session: Session, done: Outcome, counts: TestCounts, markers: str | N
             session.error(f"no test was collected: nothing matches {shlex.join(session.posargs)}")
         where = f" with the markers {markers!r}" if markers else ""
         session.error(f"no test was collected{where}: write one, or take the stage out of the noxfile")
-    if done.failed:
-        bad = counts.failed + counts.errors
-        failed = f"{bad} of {counts.total} tests failed" if bad else f"pytest failed: {done}"
-        outcome.judge(session, [failed, *complaints])
+    bad = counts.failed + counts.errors
+    if done.failed or bad or complaints:  # a hook of the project may have changed how pytest ends
+        failed = f"pytest failed: {done}" if done.failed else ""
+        outcome.judge(session, [f"{bad} of {counts.total} tests failed" if bad else failed, *complaints])
     if counts.passed == 0 and session.shard.count > 1:
         session.note("every test of this shard was skipped")  # whether that is so of all, the run's proof tells
     elif counts.passed == 0:
