@@ -56,7 +56,7 @@ def tells(session, number):
         "environment": {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"},
         "leader": os.getpid() == os.getsid(0) == os.getpgid(0), "input": os.readlink("/proc/self/fd/0"),
         "output": [os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in (1, 2)],
-        "handler": str(signal.getsignal(signal.SIGTERM)), "child": str(signal.getsignal(signal.SIGCHLD)),
+        "handler": str(signal.getsignal(signal.SIGTERM)), "child": signal.getsignal(signal.SIGCHLD).__name__,
         "main": threading.current_thread() is threading.main_thread(),
     }
     (own / f"told-{number}.json").write_text(json.dumps(told))

@@ -25,6 +25,30 @@ if TYPE_CHECKING:
 #: A sleeping process that leaves its group and its parent, as daemons do; $1 marks it.
 DAEMON = "import os, sys, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n"
 
+#: Ends a daemon, and waits until it is gone.
+REAPS = """
+import os, signal, sys, time
+
+told, tell = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    daemon = os.fork()
+    if daemon == 0:
+        time.sleep(600)
+    os.write(tell, str(daemon).encode())
+    os._exit(0)
+os.wait()
+daemon = int(os.read(told, 20))
+os.kill(daemon, signal.SIGTERM)
+for _ in range(200):
+    try:
+        os.kill(daemon, 0)
+    except ProcessLookupError:
+        sys.exit(0)
+    time.sleep(0.05)
+sys.exit("it is still there")
+"""
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Callable[[str], Path]:
@@ -87,7 +111,7 @@ def test_every_way_to_die_ends_in_the_right_verdict(
     checkout: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session that forks and exits, is killed, prints rubbish or too much, is skipped, times out, raises."""
-    monkeypatch.setenv("HIDDEN", "top5ecret")
+    monkeypatch.setenv("HIDDEN", "it's top5ecret")
     folder = checkout(
         r"""
 import os, sys
@@ -168,11 +192,26 @@ def killed_with_children(session):
 def tells(session):
     session.error("bad token " + os.environ["HIDDEN"])
 
+@isonox.session(venv_backend="none", secrets=["HIDDEN"])
+def stops(session):
+    class Stop(BaseException): ...
+    raise Stop("bad token " + os.environ["HIDDEN"])
+
+@isonox.session(venv_backend="none", secrets=["HIDDEN"])
+def quotes(session):
+    session.run(sys.executable, "-c", "", os.environ["HIDDEN"] + "'s")
+
+@nox.session(python=False)
+def reaps(session):
+    session.run(sys.executable, "reaps.py")
+
 @nox.session(python=False)
 def leaves(session):
     session.run(sys.executable, "-c", "import subprocess; subprocess.Popen(['sleep', '611'], start_new_session=True)")
 """
     )
+
+    (folder / "reaps.py").write_text(REAPS)
 
     code, records, said = ci(folder)
 
@@ -194,6 +233,9 @@ def leaves(session):
         "forks": "missing",
         "killed_with_children": "failed",
         "tells": "failed",
+        "stops": "failed",
+        "quotes": "passed",
+        "reaps": "passed",
         "leaves": "passed",
     } == verdicts, said
     assert ExitCode.JOB_FAILED == code
@@ -209,7 +251,7 @@ def leaves(session):
     assert [] == wait_until_gone("sleep 611", 1)
     assert [] == wait_until_gone("sleep 613", 1)
     assert "sys.exit(0)" in records["exits"]["reason"]
-    assert "bad token ***" == records["tells"]["reason"]
+    assert ["bad token ***", "Stop: bad token ***"] == [records[job]["reason"] for job in ("tells", "stops")]
     written = [path.read_bytes() for path in (folder / ".isonox").rglob("*") if path.is_file()]
     assert not any(b"top5ecret" in text for text in (said.encode(), *written))
     run = run_directory.latest(folder)

@@ -271,8 +271,12 @@ class Loop:
 
 @contextlib.contextmanager
 def _signals_to(inbox: queue.SimpleQueue[_Ended | _Interrupt]) -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and a closed terminal into messages (SimpleQueue.put may be called from handlers)."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    """Turn Ctrl-C, SIGTERM and a closed terminal into messages (SimpleQueue.put may be called from handlers).
+
+    The last is not, where it is ignored: `nohup` asks for that.
+    """
+    every = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [number for number in every if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, lambda *_: inbox.put(_Interrupt())) for number in numbers}
     try:
         yield

@@ -22,11 +22,8 @@ from isonox.services.backends import fill
 from isonox.services.state import Place, Process, State
 from isonox.system import clock, files, processes
 
-if sys.platform != "win32":
-    import fcntl
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 #: Seconds between two looks at a keeper that is starting; to find out how a server died; and for a keeper to end.
@@ -170,8 +167,11 @@ def running(place: Place, service: Service, owner: Process | None, needs: Needs)
     """
     files.state_directory(needs.root)
     files.make_directory(place.base.parent).chmod(0o700)
-    with _locked(place.lock):
+    with states.locked(place.lock):
         state = place.read()
+        while state is not None and state.phase == "starting" and state.running:
+            time.sleep(_LOOK / 10)  # whoever waited for its keeper is gone
+            state = place.read()
         again = owner is None or (state is not None and state.phase in ("starting", "ready"))
         if state is not None and not state.running and again:
             states.discard(state)  # whoever kept it was killed; or it is asked for by hand, again
@@ -310,15 +310,3 @@ def _signal(process: Process, number: signal.Signals) -> None:
     if process.alive:
         with contextlib.suppress(OSError):
             os.kill(process.pid, number)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the system lets go of when this process dies."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if sys.platform != "win32":
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

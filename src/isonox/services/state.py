@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +24,9 @@ import msgspec
 from isonox.errors import StateError
 from isonox.model.service import Service
 from isonox.system import files, processes
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,6 +205,33 @@ def places(root: Path, owner: str = "*") -> Iterator[Place]:
         yield Place.at(path)
 
 
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock that the system lets go of when this process dies.
+
+    Raises:
+        BlockingIOError: Somebody else holds it, and there is no wish to wait.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if not _is_open(descriptor, path):  # it was removed meanwhile, so it keeps nobody out
+                continue
+            yield
+            return
+        finally:
+            os.close(descriptor)
+
+
+def _is_open(descriptor: int, path: Path) -> bool:
+    try:
+        return sys.platform == "win32" or os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def sweep(root: Path) -> list[str]:
     """Remove what dead owners and dead keepers left; return what it was."""
     removed = []
@@ -211,7 +242,11 @@ def sweep(root: Path) -> list[str]:
             removed.append(f"an unreadable note of a service ({error.message})")
             place.remove()
             continue
-        if state is not None and state.abandoned and discard(state):
+        if state is None or not state.abandoned:
+            continue
+        with contextlib.suppress(BlockingIOError), locked(place.lock, wait=False):  # else somebody is starting it
+            if not discard(state):
+                continue
             place.remove()
             removed.append(f"{state.service.title} of a run that is gone")
     for folder in (root / files.STATE / "services").glob("*"):

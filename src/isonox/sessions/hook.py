@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import threading
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +71,13 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
         return runner.result
     _be_strict(runner)
     processes.become_subreaper()
+    processes.reap_orphans()
     result: Result | None = None
     token = ACTIVE.set(job)
     try:
         try:
             with _surroundings(runner, job):
-                result = _withheld(runner, job) or original(runner)
+                result = _withheld(runner, job) or _contained(runner, original)
         except _TimeUp:
             result = Result(runner, Status.FAILED)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong around a session is that session's failure
@@ -95,6 +97,17 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
                 result = Result(runner, Status.FAILED, reason=problem, duration=seconds)
     runner.result = result
     return result
+
+
+def _contained(runner: SessionRunner, original: Callable[[SessionRunner], Result]) -> Result:
+    """Let nox run the session; what nobody catches is printed here, where secrets are kept out of it."""
+    try:
+        return original(runner)
+    except (Exception, KeyboardInterrupt, SystemExit, _TimeUp):
+        raise
+    except BaseException as error:  # noqa: BLE001 - such as those by which test tools stop
+        traceback.print_exc()
+        return Result(runner, Status.FAILED, reason=f"{type(error).__name__}: {error}")
 
 
 def _withheld(runner: SessionRunner, job: ActiveJob) -> Result | None:

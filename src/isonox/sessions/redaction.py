@@ -8,6 +8,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from isonox.errors import StateError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,20 +41,28 @@ def _filtered(job: ActiveJob, descriptor: int) -> Iterator[None]:
     reading, writing = os.pipe()
     os.dup2(writing, descriptor)
     os.close(writing)
-    pump = threading.Thread(target=_pump, args=(job, reading, original), daemon=True)
+    lost: list[OSError] = []
+    pump = threading.Thread(target=_pump, args=(job, reading, os.dup(original), lost), daemon=True)
     pump.start()
     try:
         yield
     finally:
         _flush()
         os.dup2(original, descriptor)
+        os.close(original)
         pump.join(_PATIENCE)
+    if lost:
+        raise StateError(f"the session's output was lost: {lost[0]}")
 
 
-def _pump(job: ActiveJob, reading: int, original: int) -> None:
-    with os.fdopen(reading, "rb") as lines, os.fdopen(original, "wb", buffering=0) as out:
+def _pump(job: ActiveJob, reading: int, writing: int, lost: list[OSError]) -> None:
+    """Pass lines on; once they can't be written, read on, so that nobody who prints waits for ever."""
+    with os.fdopen(reading, "rb") as lines, os.fdopen(writing, "wb", buffering=0) as out:
         for line in lines:
-            out.write(job.redact(line.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
+            try:
+                out.write(job.redact(line.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
+            except OSError as error:
+                lost.append(error)
 
 
 def _flush() -> None:

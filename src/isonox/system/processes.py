@@ -8,6 +8,7 @@ import functools
 import os
 import signal
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,32 @@ _SWEEPS = 5
 def become_subreaper() -> None:
     """Keep daemonised grandchildren within reach (Linux; elsewhere nothing happens)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def reap_orphans() -> None:
+    """From now on, let daemons whose parents are gone disappear when they end, as they would elsewhere (Linux).
+
+    Whoever ends a daemon often waits until nobody has its id. What init does then, a subreaper has to do.
+    """
+    if sys.platform == "linux" and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, _reap_orphans)
+
+
+def _reap_orphans(*_: object) -> None:
+    """Reap children that can't have been started here: they are in a session (setsid(2)) that somebody else leads.
+
+    This runs between any two steps of a program: it imports nothing, and raises nothing.
+    """
+    with contextlib.suppress(OSError, ValueError):  # a kernel without that file; ids that are cut off
+        own, descriptor = os.getsid(0), os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY)
+        try:
+            children = os.read(descriptor, 65536).split()
+        finally:
+            os.close(descriptor)
+        for child in map(int, children):
+            with contextlib.suppress(OSError):  # somebody else has reaped it
+                if os.getsid(child) not in (own, child):
+                    os.waitpid(child, os.WNOHANG)
 
 
 def signal_when_parent_dies(number: signal.Signals) -> None:
