@@ -45,8 +45,8 @@ MEANINGS = {
     ExitCode.JOB_FAILED: "A job is red, `isonox doctor` found something broken, or `isonox compare` a difference.",
     ExitCode.USAGE: "The command line, the configuration, the noxfile, the lock, git or `.isonox/` is at fault.",
     ExitCode.NOTHING_SELECTED: "Everything that was asked for exists, but no session fits all of it.",
-    ExitCode.DRIFT: "A generated file differs from what would be written. `docs.generate_reference --check` "
-    "uses it; no verb of this version does.",
+    ExitCode.DRIFT: "A generated file differs from what would be written: `isonox workflows --check`, and "
+    "`isonox workflows` where somebody has edited one.",
     ExitCode.SERVICE_UNHEALTHY: "Only jobs are red whose services did not become healthy, or could not be had.",
     ExitCode.DEPLOY_ROLLED_BACK: "Reserved: a deployment failed and was rolled back.",
     ExitCode.ROLLBACK_FAILED: "Reserved: the rollback failed too.",

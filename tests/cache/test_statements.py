@@ -102,6 +102,9 @@ def test_what_only_declares_stands_for_itself(statement: str) -> None:
         "stages = isonox.stages\nstages.lint()",
         "lint = stages.lint()",
         "x = 1",
+        "@isonox.session\ndef one(session, x=REGISTRY.update(want=1)): pass",
+        "@isonox.session(tags=(TAGS := ['a']))\ndef one(session): pass",
+        "stages.lint(tags=(TAGS := ['a']))",
     ],
 )
 def test_what_may_do_more_is_common(statement: str) -> None:
@@ -110,6 +113,15 @@ def test_what_may_do_more_is_common(statement: str) -> None:
 
     assert split(head.encode()).common != split(f"{head}{statement}".encode()).common
     assert {} == split(f"{head}{statement}".encode()).declarations
+
+
+def test_all_declarations_on_one_line_count() -> None:
+    """A session only knows the line that it was declared at."""
+    text = "from isonox import stages\nstages.lint(name='one'); stages.lint(name='two')"
+
+    found = [split(one.encode()).declarations[2] for one in (text, text.replace("one", "1"), text.replace("two", "2"))]
+
+    assert 3 == len(set(found))
 
 
 def test_where_a_session_stands_among_the_common_statements_counts() -> None:

@@ -168,7 +168,7 @@ lint
   arguments:        -k x
   description:      Check style.
   stage:            lint
-  python:           the one that runs nox
+  python:           the newest of the workspace
   tags:             fast, style
   timeout:          15 min
   environment:      declared: nothing else reaches it

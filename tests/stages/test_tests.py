@@ -277,6 +277,9 @@ stages.tests(pythons=["3.11"], name="plain", workers=2, group="spread", coverage
     ("options", "message"),
     [
         ({"workers": 2, "weight": 2}, "say the same thing"),
+        ({"timeout_minuts": 3}, "tests: there is no option 'timeout_minuts' .did you mean 'timeout_minutes'?"),
+        ({"pythons": "3.13"}, "tests: pythons='3.13' must be a list"),
+        ({"paths": "tests"}, "tests: paths='tests' must be a list"),
         ({"workers": 0}, "workers=0 must be a number of processes, or 'auto'"),
         ({"coverage": ["2.7"], "pythons": ["3.13"]}, "coverage names '2.7', on which there are no tests"),
     ],

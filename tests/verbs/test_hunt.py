@@ -77,6 +77,7 @@ def test_what_makes_a_test_fail_is_found_and_can_be_repeated(repository: MakeRep
         told.returncode,
         told.stdout,
     )
+    assert "" == repo.git("status", "--porcelain")
     assert not (repo.path / ".isonox" / "runs").exists()
     assert not list((repo.path / ".isonox").glob("hunt-*"))
 

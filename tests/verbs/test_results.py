@@ -171,6 +171,52 @@ MARKS = {"BAD", os.environ.get("MARK", "BAD"), *(path.name for path in Path("mar
     assert {"check(money)", "check(shop)"} == marked.having("failed") == listed.having("failed")
 
 
+def test_what_lies_in_a_submodule_counts_by_the_submodule(repo: Repository) -> None:
+    """A pattern for files in it means none that git lists here; who names the submodule is noticed."""
+    other = repo.path.parent / "other"
+    subprocess.run(["git", "init", "--quiet", other], check=True)
+    (other / "word.txt").write_text("one")
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *who, "add", "--all"], cwd=other, check=True)
+    subprocess.run(["git", *who, "commit", "--quiet", "--message", "test: a word"], cwd=other, check=True)
+    repo.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "vend")
+    session = """
+@isonox.session(venv_backend="none", inputs=[{!r}])
+def {}(session):
+    code = "import sys; sys.exit(open('vend/word.txt').read() != 'one')"
+    session.run("python", "-c", code, external=True)
+"""
+    repo.write({"noxfile.py": f"import isonox\n{session.format('vend/**', 'inside')}{session.format('vend', 'named')}"})
+
+    first, known = ci(repo.path), ci(repo.path)
+    (repo.path / "vend/word.txt").write_text("two")
+    changed = ci(repo.path)
+
+    assert {"inside", "named"} == first.having("passed"), first.talk
+    assert ({"named"}, {"inside"}) == (known.having("cached"), known.having("passed")), known.talk
+    assert 'declare it: inputs=["vend"]' == known.record("inside")["undeclared"][0]["hint"]
+    assert {"inside", "named"} == changed.having("failed")
+
+
+def test_a_link_and_a_file_that_is_opened_to_be_changed_are_read(repo: Repository) -> None:
+    """What the noxfile reads counts where it lies."""
+    text = "import isonox\nWORDS = open('link.txt').read() + open('both.txt', 'r+').read()\n"
+    text += (
+        "\n@isonox.session(venv_backend='none', inputs=['rules.txt'])\ndef check(session):\n    assert WORDS == 'ab'\n"
+    )
+    repo.write({"noxfile.py": text, "shared/a.txt": "a", "both.txt": "b"})
+    (repo.path / "link.txt").symlink_to("shared/a.txt")
+
+    verdicts = [ci(repo.path).document["verdicts"]["check"] for _ in range(2)]
+    (repo.path / "shared/a.txt").write_text("c")
+    verdicts.append(ci(repo.path).document["verdicts"]["check"])
+    (repo.path / "shared/a.txt").write_text("a")
+    (repo.path / "both.txt").write_text("c")
+    verdicts.append(ci(repo.path).document["verdicts"]["check"])
+
+    assert ["passed", "cached", "failed", "failed"] == verdicts
+
+
 def test_a_result_from_before_the_commit_or_from_another_branch_is_used(repo: Repository) -> None:
     """What counts is the content."""
     ci(repo.path)

@@ -152,6 +152,14 @@ def test_a_submodule_counts_by_its_commit_and_has_no_name_when_it_was_changed(ro
     assert {} == clean.unknown
     assert {"sub": "a submodule whose checkout differs from what is committed"} == tree.read(root).unknown
 
+    run(root, "submodule", "--quiet", "deinit", "--force", "sub")
+    absent = tree.reading(root)
+
+    assert ("160000 none", ()) == (absent.tree().files["sub"], absent.tree().changed)
+    run(root, "submodule", "--quiet", "update", "--init", "sub")
+    assert absent.digest != tree.reading(root).digest
+    assert clean.files == tree.read(root).files
+
 
 def test_a_repository_inside_has_no_name(root: Path) -> None:
     """Git does not look into it."""

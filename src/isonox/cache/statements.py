@@ -47,7 +47,8 @@ def split(source: bytes) -> Statements:
         if _only_declares(statement, modules, used):
             digest = _hash([str(len(common)), written])
             lines = range(_first_line(statement), (statement.end_lineno or statement.lineno) + 1)
-            declarations.update(dict.fromkeys(lines, digest))
+            for line in lines:  # of several on one line, all count
+                declarations[line] = _hash([declarations[line], digest]) if line in declarations else digest
         else:
             common.append(written)
     return Statements(_hash(common), declarations)
@@ -56,13 +57,23 @@ def split(source: bytes) -> Statements:
 def _only_declares(statement: ast.stmt, modules: dict[str, str], used: Counter[str]) -> bool:
     match statement:
         case ast.FunctionDef(name=name, decorator_list=decorators):
+            defaults = [one for one in (*statement.args.defaults, *statement.args.kw_defaults) if one]
+            if _may_do_more(ast.NamedExpr, *decorators) or _may_do_more((ast.NamedExpr, ast.Call), *defaults):
+                return False
             inside = name in {*_used(statement)}
             meant = [_meant(one, modules) for one in decorators]
             return used[name] == inside and _SESSION in meant and set(meant) <= {_SESSION, _PARAMETRIZE}
         case ast.Expr(value=ast.Call() as call):
             place, _, stage = _meant(call, modules).rpartition(".")
+            if _may_do_more(ast.NamedExpr, call):
+                return False
             return f"{place}." == _STAGES and stage.isidentifier()
     return False
+
+
+def _may_do_more(kinds: type[ast.expr] | tuple[type[ast.expr], ...], *expressions: ast.expr) -> bool:
+    """Return whether expressions may have an effect on what other statements find."""
+    return any(isinstance(node, kinds) for one in expressions for node in ast.walk(one))
 
 
 def _meant(expression: ast.expr, modules: dict[str, str]) -> str:

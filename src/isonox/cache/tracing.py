@@ -158,9 +158,12 @@ class _Judge:
             hint = "that may differ while all files are the same: do without, or say cache=False"
             yield Undeclared(kind="read", what=history, hint=hint)
         for path in self._files:
-            fine = path in self._counted and (self._is_seen(path) or not self._exists(path))
-            if not fine and not _is_history(path):
-                yield Undeclared(kind="read", what=path, hint=self._hint(path, path))
+            if path in self._counted and (path in self._seen or not self._exists(path)):
+                continue
+            modules = self._modules(path)
+            if _is_history(path) or inputs.counted(self._scope.inputs, self._scope.workspace, modules):
+                continue  # git lists nothing that is in a submodule: it counts as a whole
+            yield Undeclared(kind="read", what=path, hint=self._hint(path, next(iter(modules), path)))
 
     def listings(self) -> Iterator[Undeclared]:
         """Yield the folders whose names do not count."""
@@ -208,9 +211,9 @@ class _Judge:
             return "git ignores it, so it can't count: do without, or say cache=False"
         return f'declare it: inputs=["{pattern}"]'
 
-    def _is_seen(self, path: str) -> bool:
-        """Return whether git sees a file, or the submodule that it is in."""
-        return path in self._seen or not self._seen.isdisjoint(above(path))
+    def _modules(self, path: str) -> list[str]:
+        """Return the submodule that a file is in, if it is in one."""
+        return [one for one in self._scope.seen([path]) if one in above(path)]
 
     def _matters(self, path: str) -> bool:
         if _OF_TOOLS.fullmatch(path):

@@ -204,7 +204,7 @@ def _facts(session: Session) -> dict[str, str]:
         "description": _first_line(session),
         "stage": session.stage,
         "package": session.package or "",
-        "python": str(python or "the one that runs nox"),
+        "python": str(python or ("the newest of the workspace" if own else "the one that runs nox")),
         "tags": ", ".join(session.tags),
         "cores": _cores(facts),
         "timeout": f"{facts.timeout_minutes:g} min" if facts.timeout_minutes else "none",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import nox
 
-from isonox.errors import ConfigurationError
+from isonox.errors import ConfigurationError, did_you_mean
 from isonox.model.pipeline import Facts
 from isonox.model.shard import MOST
 from isonox.services.declaration import checked as checked_services
@@ -132,6 +132,7 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     if func is None:
         arguments = {name: value for name, value in locals().items() if name not in ("func", "nox_arguments")}
         return functools.partial(session, **arguments, **nox_arguments)
+    _check_names(nox_arguments, func)
     hook.install()
     name: str = nox_arguments.get("name") or func.__name__
     _check_shards(name, shards)
@@ -165,6 +166,18 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     return nox.session(
         reuse_venv=reuse_venv, venv_backend=venv_backend, allow_parallel=allow_parallel, **nox_arguments
     )(wrapped)
+
+
+def _check_names(given: Mapping[str, Any], func: Callable[..., Any]) -> None:
+    """Refuse options that neither nox nor isonox has."""
+    of_nox = [one for one in inspect.signature(nox.session).parameters if one != "func"]
+    known = [*of_nox, *(one for one in inspect.signature(session).parameters if one not in ("func", "nox_arguments"))]
+    if unknown := [one for one in given if one not in known]:
+        name = given.get("name") or func.__name__
+        raise ConfigurationError(
+            f"{name}: there is no option {unknown[0]!r}{did_you_mean(unknown[0], known)}",
+            hint=f"see help(isonox.session); if `{name}` is a stage, help(isonox.stages.{name})",
+        )
 
 
 def _with_own_session(func: Callable[..., Any], facts: Facts) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ import nox.virtualenv
 
 from isonox.model.record import Interpreter
 from isonox.sessions.virtualenvs import Environment
-from isonox.system import interpreters
+from isonox.system import files, interpreters
 
 if TYPE_CHECKING:
     from isonox.sessions.active import ActiveJob
@@ -99,7 +99,7 @@ def find(job: ActiveJob, fallback: interpreters.Finder) -> interpreters.Finder:
     """
 
     def look_up(spec: str) -> str | None:
-        found = interpreters.find(spec, cache=job.run.path.parent.parent / "cache") or fallback(spec)
+        found = interpreters.find(spec, cache=files.state_directory(job.root) / "cache") or fallback(spec)
         if found is None:
             job.missing_interpreter = spec
         return found

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MADE = frozenset({".nox", ".isonox", ".git", ".venv", "venv", "site-packages"})
 
 #: How a file is opened that is not only read.
-_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_WRITES = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 #: Modules that look at the environment without letting it decide what a noxfile declares.
 _OWN = ("isonox.", "subprocess", "os", "nox.", "collections.abc", "_collections_abc", "importlib", "shutil", "tempfile")
@@ -50,6 +50,9 @@ class Observation:
         """Note a file, if it is one of the workspace; the frame tells who opened it."""
         if relative := self._relative(path):
             self._add(_source(relative), frame)
+            real = self._relative(os.path.realpath(self.root + relative))  # where it lies, if a link leads there
+            if real and real != relative:
+                self._add(_source(real), frame)
 
     def add_folder(self, path: object, frame: FrameType) -> None:
         """Note a folder of which somebody asked what is in it, as a path that ends in a slash."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from isonox.model.tree import Tree
 
 
+#: Workspaces that this process has read already.
+_read_before: set[Path] = set()
+
+
 def read(
     memory: known.Memory, root: Path, noxfile: str, tree: Tree, environ: Mapping[str, str]
 ) -> tuple[known.Project, str]:
@@ -48,7 +52,9 @@ def read(
     secrets = {name for session in pipeline.sessions for name in session.facts.secrets if environ.get(name)}
     if secrets and any(os.fsencode(environ[name]) in msgspec.msgpack.encode(found) for name in secrets):
         seen.hindrance = seen.hindrance or "what the noxfile declares holds the value of a secret"
-    if not seen.hindrance:
+    is_first = root not in _read_before
+    _read_before.add(root)
+    if not seen.hindrance and is_first:  # modules that are imported already are not seen reading again
         files, variables = tuple(sorted(seen.files)), tuple(sorted(seen.variables))
         key = known.key(root, tree, files, variables, environ)
         known.remember(memory, noxfile, known.Sources(key=key, files=files, variables=variables), found)

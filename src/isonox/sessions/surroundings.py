@@ -157,7 +157,11 @@ def program(path: str, root: Path, memory: Memory, environ: Mapping[str, str]) -
 
 
 def _content(path: Path, memory: Memory) -> str:
-    key = f"{path} {machine.state(str(path))}"
+    try:
+        status = path.stat()
+    except OSError:
+        return "none"
+    key = f"{path} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
     with contextlib.suppress(StateError):
         if kept := memory.recall("content", key):
             return kept.decode()

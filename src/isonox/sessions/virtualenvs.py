@@ -14,7 +14,7 @@ from nox.virtualenv import VirtualEnv
 from isonox.sessions import pool
 from isonox.sessions.commands import active_job
 from isonox.sessions.swap import swapped
-from isonox.system import interpreters
+from isonox.system import files, interpreters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,7 +169,7 @@ def deferred(runner: SessionRunner, job: ActiveJob, prepare: Callable[[], None])
             original()
         planned = runner.venv
         if isinstance(planned, VirtualEnv):
-            runner.venv = Environment(planned, job.run.path.parent.parent / "cache", prepare)
+            runner.venv = Environment(planned, files.state_directory(job.root) / "cache", prepare)
             made.append(runner.venv)
 
     with swapped(runner, "_create_venv", plan):

@@ -65,8 +65,7 @@ def build(
 
     def run_build(session: Session) -> None:
         """Build sdist and wheel, check them, and import the wheel from a clean environment."""
-        install_tools(session, "build", "build", "twine", group=group)
-        tools = _Tools.of(session)
+        tools = _Tools.of(session, install_tools(session, "build", "build", "twine", group=group))
         sdist, wheel = _built(session, _folder(session), tools)
         session.run("twine", "check", "--strict", str(sdist), str(wheel))
         for path in (sdist, wheel):
@@ -106,7 +105,8 @@ def _built(session: Session, folder: Path, tools: _Tools) -> tuple[Path, Path]:
         if backend in _FROM_GIT:
             trace.used(active_job(), ".git")
         if backend not in tools.pinned:
-            session.note(f"{backend} builds it, but is not in the lock; pin it there: uv add --group build {backend}")
+            add = f"uv add --group {tools.group} {backend}"
+            session.note(f"{backend} builds it, but is not in the lock; pin it there: {add}")
     command = ["python", "-m", "build", "--outdir", str(target), "--dependency-constraints-txt", str(tools.constraints)]
     command += ["--installer", "uv"] if tools.uv else []
     tools.run(session, [folder], *command, *session.posargs, str(folder))
@@ -130,19 +130,21 @@ class _Tools(NamedTuple):
         pinned: Versions of distributions by the lock, of those that it has in one version only.
         constraints: The file that names them.
         uv: Whether uv installs, or else pip.
+        group: The dependency group that the session's tools come from.
     """
 
     pinned: Mapping[str, str]
     constraints: Path
     uv: bool
+    group: str
 
     @classmethod
-    def of(cls, session: Session) -> _Tools:
+    def of(cls, session: Session, group: str) -> _Tools:
         """Return those of a session."""
         pinned = _pinned_once(session)
         constraints = Path(session.create_tmp()).resolve() / "constraints.txt"
         constraints.write_text("".join(f"{name}=={version}\n" for name, version in pinned.items()), encoding="utf-8")
-        return cls(pinned, constraints, session.venv_backend == "uv")
+        return cls(pinned, constraints, session.venv_backend == "uv", group)
 
     def run(self, session: Session, built: Iterable[Path], *argv: str) -> None:
         """Run a command that installs: on what uv's cache holds, where the lock decides what that would be.

@@ -144,6 +144,7 @@ def named(tools: Sequence[str], *, stage: str) -> tuple[str, ...]:
     Raises:
         ConfigurationError: One is unknown.
     """
+    options.check_lists(stage, tools=tools)
     for tool in tools:
         options.check(f"{stage}: tools", tool, _NAMES)
     return tuple(name for tool in tools for name in _NAMES[tool])

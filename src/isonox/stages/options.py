@@ -56,6 +56,17 @@ def with_inputs(options: StageOptions, *patterns: str) -> StageOptions:
     return options | StageOptions(inputs=None if given is None else inputs)
 
 
+def check_lists(name: str, **given: object) -> None:
+    """Refuse options of the stage `name` that are one text where several are meant.
+
+    Raises:
+        ConfigurationError: With what was meant.
+    """
+    for option, value in given.items():
+        if isinstance(value, str):
+            raise ConfigurationError(f"{name}: {option}={value!r} must be a list", hint=f"{option}=[{value!r}]")
+
+
 def check(where: str, value: str, known: Iterable[str]) -> None:
     """Refuse an option's value that isonox does not know; `where` is "stage: option".
 
@@ -174,7 +185,8 @@ def require_tools(session: Session, group: str, *distributions: str) -> None:
     missing = list(dict.fromkeys(name for name in distributions if canonicalize_name(name) not in present))
     if missing:
         raise ConfigurationError(
-            f"{' and '.join(missing)} is needed here, but not in the dependency group {group!r}",
+            f"{' and '.join(missing)} {'are' if missing[1:] else 'is'} needed here, but not in the dependency "
+            f"group {group!r}",
             hint=f"add it: uv add --group {group} {' '.join(missing)}",
         )
 

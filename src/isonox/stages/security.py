@@ -56,6 +56,7 @@ def security(
     Raises:
         ConfigurationError: `tools` or `severity` names one that isonox does not know.
     """
+    stage_options.check_lists("security", tools=tools)
     for tool in tools:
         stage_options.check("security: tools", tool, _TOOLS)
     stage_options.check("security: severity", severity, ("low", "medium", "high"))

@@ -19,7 +19,7 @@ from isonox.sessions import install, project
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import addopts, coverage_data, hunting, outcome, retrying, sources, splitting
-from isonox.stages.options import StageOptions, install_tools, with_inputs
+from isonox.stages.options import StageOptions, check_lists, install_tools, with_inputs
 from isonox.stages.options import pythons as default_pythons
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         ConfigurationError: `workers` and `weight` are both given, or one of them, `shards` or `coverage` makes no
             sense.
     """
+    check_lists(name, paths=paths, pythons=pythons, per_package=per_package)
     versions = list(pythons) or default_pythons()
     measured = frozenset(versions if coverage else ()) if isinstance(coverage, bool) else frozenset(coverage)
     if unknown := sorted(measured.difference(versions)):

@@ -75,7 +75,7 @@ class Reading:
                 entries[path] = one.entry
             elif not (one.is_no_file and before.startswith(_SUBMODULE)):
                 entries.pop(path, None)
-            if path in self._differing or entries.get(path, before) != before:
+            if path in self._differing or (entries.get(path, before) != before and one != _ABSENT):
                 changed[path] = before  # what is left out of a sparse checkout has not changed
         index = {path: entry for path, entry in changed.items() if entry}
         return Tree(
@@ -102,6 +102,7 @@ class Reading:
         """What git does not answer for, as it is now."""
         commit = self._status[0] or ""
         found = {path: _Read(reason=reason) for path, reason in self._differing.items() if reason}
+        found |= dict.fromkeys(_absent(self._root, self._answers[0]), _ABSENT)
         for path in (*self._differing, *_doubtful(self._answers[0])):
             if path not in found:
                 found[path] = _renewed(self._root, path, long=len(commit) > _SHORT)
@@ -115,6 +116,9 @@ class _Read(NamedTuple):
     reason: str = ""
     is_no_file: bool = False
 
+
+#: A submodule that is not checked out: git takes it for unchanged.
+_ABSENT = _Read(entry=f"{_SUBMODULE} none")
 
 _begun: dict[Path, Reading] = {}
 
@@ -169,6 +173,19 @@ def _doubtful(listing: str) -> list[str]:
     if listing.startswith("H ") and listing.count("\0H ") == listing.count("\0") - 1:
         return []  # nearly always: there are thousands of lines
     return [line.partition("\t")[2] for line in listing.split("\0") if line and line[0] not in "HM"]
+
+
+def _absent(root: Path, listing: str) -> list[str]:
+    """Return the submodules that are not checked out."""
+    if f" {_SUBMODULE} " not in listing:
+        return []
+    return [
+        path for path, entry in _entries(listing).items() if entry.startswith(_SUBMODULE) and not _is_there(root, path)
+    ]
+
+
+def _is_there(root: Path, path: str) -> bool:
+    return os.path.lexists(os.path.join(root, path, ".git"))  # noqa: PTH118 - the path may hold any bytes
 
 
 def _branch(status: str) -> tuple[str | None, str | None, list[str]]:
