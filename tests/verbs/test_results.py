@@ -194,7 +194,7 @@ def {}(session):
 
     assert {"inside", "named"} == first.having("passed"), first.talk
     assert ({"named"}, {"inside"}) == (known.having("cached"), known.having("passed")), known.talk
-    assert 'declare it: inputs=["vend"]' == known.record("inside")["undeclared"][0]["hint"]
+    assert 'declare the submodule: inputs=["vend"]' == known.record("inside")["undeclared"][0]["hint"]
     assert {"inside", "named"} == changed.having("failed")
 
 

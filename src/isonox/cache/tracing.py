@@ -163,7 +163,8 @@ class _Judge:
             modules = self._modules(path)
             if _is_history(path) or inputs.counted(self._scope.inputs, self._scope.workspace, modules):
                 continue  # git lists nothing that is in a submodule: it counts as a whole
-            yield Undeclared(kind="read", what=path, hint=self._hint(path, next(iter(modules), path)))
+            hint = f'declare the submodule: inputs=["{modules[0]}"]' if modules else self._hint(path, path)
+            yield Undeclared(kind="read", what=path, hint=hint)
 
     def listings(self) -> Iterator[Undeclared]:
         """Yield the folders whose names do not count."""
