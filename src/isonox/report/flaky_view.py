@@ -81,7 +81,8 @@ def show_hunt(document: HuntDocument) -> str:
 def _conclusion(document: HuntDocument, times: int) -> str:
     """Say which factors make a difference: with few runs, mostly none can be told to."""
     if not document.failures:
-        return f"so in such runs it fails less than {min(1.0, 3 / times):.0%} of the time (95 %, the rule of three)"
+        most = 1 - 0.05 ** (1 / times)  # Clopper and Pearson's upper bound, one-sided, for no failure
+        return f"so in such runs it fails less than {most:.0%} of the time (with 95 % confidence)"
     if document.failures == times:
         return "it fails whatever varies: it is broken, not flaky"
     limit = f"p below {document.threshold:.4f} counts, for {len(document.factors)} factors are looked at"

@@ -244,7 +244,8 @@ def sweep(root: Path) -> list[str]:
             continue
         if state is None or not state.abandoned:
             continue
-        with contextlib.suppress(BlockingIOError), locked(place.lock, wait=False):  # else somebody is starting it
+        # else somebody is starting it, or has removed it
+        with contextlib.suppress(BlockingIOError, FileNotFoundError), locked(place.lock, wait=False):
             if not discard(state):
                 continue
             place.remove()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
-import shlex
-import urllib.parse
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -114,6 +111,12 @@ def _secret_values(facts: Facts) -> tuple[str, ...]:
     """Return what must not be printed: values of secrets, and the lines of those that have several."""
     values = [os.environ[name] for name in facts.secrets if os.environ.get(name)]
     lines = [line for value in values for line in value.splitlines() if line.strip()]
+    if not values:
+        return ()
+    import json  # noqa: PLC0415 - most sessions have no secrets
+    import shlex  # noqa: PLC0415 - as above
+    import urllib.parse  # noqa: PLC0415 - as above
+
     texts = {*values, *lines}
     for one in list(texts):  # as commands, exceptions, documents and addresses show them
         texts |= {shlex.quote(one), repr(one)[1:-1], json.dumps(one)[1:-1], urllib.parse.quote(one, safe="")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from isonox.errors import ConfigurationError, did_you_mean
@@ -155,8 +156,9 @@ def _combine(session: Session, jobs: Sequence[Job]) -> None:
 
 def _report(session: Session) -> None:
     """Write the reports; the total is judged once, afterwards."""
-    script = f"{inside.FOLDER}/isonox_coverage.py"
-    done = outcome.run(session, "python", script, str(session.artifacts), env=_environment(session))
+    path = os.pathsep.join(filter(None, [inside.FOLDER, os.environ.get("PYTHONPATH")]))
+    env = {**_environment(session), "PYTHONPATH": path}
+    done = outcome.run(session, "python", "-m", "isonox_coverage", str(session.artifacts), env=env)
     if done.failed:
         session.error(f"the reports can't be written: {done.last_line}")
 

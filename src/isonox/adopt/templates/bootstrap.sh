@@ -33,5 +33,5 @@ if ! command -v "$uv" >/dev/null 2>&1; then
     uv=$environment/bin/uv
 fi
 "$uv" sync --quiet --locked "$@" --python "$("$python" -c 'import sys; print(sys.executable)')" ||
-    fail "uv could not install from uv.lock" "if the lock is out of date, refresh it: uv lock"
+    fail "uv could not install from uv.lock" "see what uv says: a lock that is out of date wants uv lock, a missing group what isonox init prints"
 touch "$environment/.bootstrapped"
