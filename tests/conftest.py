@@ -32,13 +32,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 #: Files whose tests take long, most of it in sessions on a Python of their own: one Python to start them is enough.
 ONCE = frozenset(
     {
+        "services/test_kills.py",
         "stages/test_inputs.py",
         "stages/test_licenses.py",
         "stages/test_retrying.py",
         "stages/test_splitting.py",
         "verbs/test_again.py",
         "verbs/test_flaky.py",
+        "verbs/test_gate.py",
         "verbs/test_hunt.py",
+        "verbs/test_remote.py",
+        "verbs/test_split.py",
         "verbs/test_splits.py",
     }
 )
