@@ -79,7 +79,8 @@ def test_a_prediction_is_compared_with_the_run_that_followed(made: Repository) -
 
     assert (4, 4, 0, 2) == tuple(found[key] for key in ("jobs", "timed", "red", "slots"))
     assert sum(one.seconds for one in run.read_records()) == pytest.approx(found["work"]["recorded_seconds"])
-    assert sum(one.estimate_seconds for one in run.read_plan().jobs) == found["work"]["predicted_seconds"]
+    expected = sum(one.estimate_seconds for one in run.read_plan().jobs)
+    assert expected == pytest.approx(found["work"]["predicted_seconds"])
     end = run.read_end()
     assert end
     assert end.seconds == found["wall"]["recorded_seconds"] == found["schedule"]["recorded_seconds"]
