@@ -129,7 +129,9 @@ def get(service: Service, needs: Needs, since: float) -> Lease:
     suffix = f"_{secrets.token_hex(4)}" if owner else ""  # by hand, they have the names that were declared
     names = {one: f"{one}{suffix}" for one in service.databases}
     try:
-        kind.open(state, tuple(names.values()))
+        # of two that ask by hand, for the same names, the second finds what the first has made
+        with contextlib.nullcontext() if owner else states.locked(place.lock):
+            kind.open(state, tuple(names.values()))
     except OSError as error:
         problem = f"{service.title}: no database can be made: {error}"
         raise ServiceError(_dead(place) or problem) from error
