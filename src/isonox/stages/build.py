@@ -193,7 +193,7 @@ def _imported(session: Session, python: str, module: str) -> str:
     done = outcome.run(session, python, "-I", "-c", code, external=True)
     if not done.failed and done.last_line == _IMPORTED:
         return ""
-    return f"installed in a clean environment, this fails: import {module} ({done.last_line or done})"
+    return f"installed in a clean environment, this fails: import {module} ({done.last_line})"
 
 
 def provided(files: Iterable[PurePosixPath]) -> list[str]:
