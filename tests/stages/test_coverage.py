@@ -150,6 +150,36 @@ def test_what_a_killed_process_half_wrote_is_red(sharing: MakeRepository) -> Non
     assert ".coverage.killed.1.x is no coverage data" in run.records["coverage"].reason
 
 
+BEGUN = """
+import os
+import sqlite3
+
+import shop
+
+
+def test_era() -> None:
+    assert shop.era()
+    for number, tables in enumerate(("", "CREATE TABLE coverage_schema (version integer)")):
+        made = sqlite3.connect(f"{os.environ['COVERAGE_FILE']}.killed.{number}.x")
+        made.executescript(tables)
+        made.close()
+"""
+
+
+def test_what_a_killed_process_never_wrote_is_said(sharing: MakeRepository) -> None:
+    """Two processes were killed as they made their data files: like one that was killed before, but for the note."""
+    noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11"])\nstages.coverage()\n'
+    repo = sharing({"noxfile.py": noxfile, "src/shop.py": SHOP, "tests/test_shop.py": BEGUN}, settings=PYTEST)
+
+    run = repo.run_nox("-s", "coverage")
+
+    assert 0 == run.exit_code, run.output
+    assert ("what 2 processes that were killed while saving ran is not in the coverage data",) == tuple(
+        run.records["tests-3.11"].notes
+    )
+    assert [".coverage"] == [path.name for path in (run.folder / "artifacts/tests-3.11").glob(".coverage*")]
+
+
 def test_a_run_without_data_is_red(sharing: MakeRepository) -> None:
     """Coverage alone has nothing to combine, and names the command that makes something."""
     noxfile = 'from isonox import stages\n\nstages.tests(pythons=["3.11"])\nstages.coverage(requires=[])\n'

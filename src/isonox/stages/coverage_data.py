@@ -101,9 +101,17 @@ def combine(session: Session) -> str:
     """Make one data file of what the processes of this session left; return what went wrong.
 
     Names of files stay as they are: the coverage stage maps them, by the configuration of the whole workspace. What
-    can't be read stays beside, for it to find.
+    can't be read stays beside, for it to find. A process that was killed before it saved anything leaves no data, and
+    may leave a file without tables: both is the same, but for the note.
     """
     left = files(session.artifacts)
+    begun = [path for path in left if _is_begun(path)]
+    if begun and len(begun) < len(left):
+        who = "a process that was" if len(begun) == 1 else f"{len(begun)} processes that were"
+        session.note(f"what {who} killed while saving ran is not in the coverage data")
+        for path in begun:
+            path.unlink()
+        left = files(session.artifacts)
     if len(left) < 2:  # noqa: PLR2004 - there is nothing to combine
         for path in left:
             path.replace(session.artifacts / DATA)
@@ -135,6 +143,14 @@ def holds_lines(path: Path) -> bool:
         ConfigurationError: It is damaged.
     """
     return bool(_asked(path, "SELECT EXISTS (SELECT 1 FROM line_bits) OR EXISTS (SELECT 1 FROM arc)"))
+
+
+def _is_begun(path: Path) -> bool:
+    """Return whether a data file was made, and never written to: a table is missing, or the version, which is first."""
+    tables = "SELECT count(*) FROM sqlite_master WHERE name IN ('coverage_schema', 'file', 'line_bits', 'arc')"
+    with contextlib.suppress(ConfigurationError):
+        return _asked(path, tables) < 4 or not _asked(path, "SELECT count(*) FROM coverage_schema")  # noqa: PLR2004 - all
+    return False
 
 
 def schema(path: Path) -> int:
