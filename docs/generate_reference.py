@@ -191,7 +191,7 @@ record of another version.
         ("Affected packages", "`isonox affected --json`", affected.AffectedDocument),
         ("Estimate", "`isonox estimate --json`", estimate.EstimateDocument),
         ("Estimate of a run", "`isonox estimate --run RUN --json`", estimate.ValidationDocument),
-        ("Tests of a job", "`.isonox/runs/<id>/artifacts/<job>/split.json`", split.Evidence),
+        ("Tests of a job", "`.isonox/runs/<id>/artifacts/<job>/tests.json`", split.Evidence),
         ("Balance of shards", "`isonox split --json`", split.SplitDocument),
         ("Flaky tests", "`isonox flaky --json`", flakiness.FlakinessDocument),
         ("Hunt", "`isonox flaky --hunt TEST --json`", hunt.HuntDocument),

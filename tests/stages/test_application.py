@@ -79,7 +79,7 @@ def test_the_application_runs_while_it_is_tested_and_not_longer(sharing: MakeRep
 
     assert run.record.verdict is Verdict.PASSED, run.output
     assert run.record.tests == TestCounts(passed=1)
-    assert {"api/application.log", "api/junit.xml"} == set(run.record.artifacts)
+    assert {"api/application.log", "api/junit.xml", "api/tests.json"} == set(run.record.artifacts)
     assert '"GET / HTTP/1.1" 200' in (run.folder / "artifacts/api/application.log").read_text()
     assert "" == processes.identity(int((repo.path / "pid").read_text()))
     assert not any(one.kind == "connected" for one in run.record.undeclared)

@@ -121,7 +121,7 @@ def test_quarantine_is_green_with_a_note_and_only_for_what_passes_in_the_end(sha
     assert 1 == red.exit_code
     assert (
         "1 of 7 tests failed; tests/test_it.py::test_bad, in quarantine, failed in all 3 runs: "
-        "quarantine is for tests that pass in the end"
+        "quarantine is for tests that pass in the end, with `retries`"
     ) == red.record.reason
 
 
@@ -142,6 +142,33 @@ def test_an_expired_quarantine_is_red(sharing: MakeRepository) -> None:
     assert 0 == other.exit_code, other.output
 
 
+@pytest.mark.parametrize("options", ["", ', group="spread", workers=2'], ids=["plain", "workers"])
+def test_a_quarantine_counts_without_retries(sharing: MakeRepository, options: str) -> None:
+    """It may expire, or outlive its file; and it forgives nothing where no test runs again."""
+    repo = sharing(
+        {
+            "noxfile.py": NOXFILE.replace(", retries=2", "").format(options),
+            "tests/test_it.py": f"import shop\n\n\ndef test_good() -> None:\n    assert shop.price(1) == 2\n{BROKEN}",
+            **FILES,
+        },
+        settings=SETTINGS
+        + entry("test_good", days=-1)
+        + entry("test_bad", days=9)
+        + entry("test_x", days=-1).replace("test_it", "test_gone"),
+    )
+
+    record = repo.run_nox().record
+    good, bad = record.reason.split("; ")[1:]
+
+    assert record.reason.startswith("1 of 2 tests failed; ")
+    assert good.startswith("the quarantine of tests/test_it.py::test_good has expired on 2")
+    assert (
+        "tests/test_it.py::test_bad, in quarantine, failed in its only run: quarantine is for tests that pass in the "
+        "end, with `retries`"
+    ) == bad
+    assert "the quarantine names tests/test_gone.py::test_x, which is not there: take it out" in record.notes
+
+
 def test_what_stopped_before_the_end_is_not_run_again(sharing: MakeRepository) -> None:
     """Else the tests that never ran would count as passed."""
     repo = sharing({"noxfile.py": NOXFILE.format(""), "tests/test_it.py": TESTS, **FILES}, settings=SETTINGS)
@@ -159,6 +186,7 @@ def test_secrets_stay_out_of_what_is_kept(sharing: MakeRepository) -> None:
     noxfile = NOXFILE.format(', coverage=False, secrets=["TOKEN"]')
     test = TESTS.replace('"too early"', 'pathlib.os.environ["TOKEN"]').replace("import shop", "shop = None")
     test = test.replace("    assert shop.price(2) == 4\n", "").replace("assert shop.price(1) == 2", "pass")
+    test = test.replace('"a b"', '"a hunter2 b"')
     repo = sharing({"noxfile.py": noxfile, "tests/test_it.py": test, **FILES}, settings=SETTINGS)
 
     run = repo.run_nox(env={"TOKEN": "hunter2"})

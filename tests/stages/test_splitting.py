@@ -56,7 +56,7 @@ def run_shards(repo: Repository, count: int = 3) -> list[NoxRun]:
 
 def evidence_of(run: NoxRun) -> Evidence:
     """What the only job of a run left."""
-    (path,) = run.folder.glob("artifacts/*/split.json")
+    (path,) = run.folder.glob("artifacts/*/tests.json")
     return msgspec.json.decode(path.read_bytes(), type=Evidence)
 
 

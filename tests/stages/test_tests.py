@@ -154,7 +154,7 @@ from isonox import stages
 
 only = {"pythons": ["3.11"], "coverage": False}
 stages.tests(**only, name="ended", paths=["tests/test_failing.py"])
-stages.tests(**only, name="left", paths=["tests/test_leaving.py"], retries=1)
+stages.tests(**only, name="left", paths=["tests/test_leaving.py"], env={"PYTHONPATH": "lib"})
 stages.tests(**only, name="last", paths=["tests/test_last.py"])
 """
     last = """
@@ -172,7 +172,8 @@ def test_broken_then() -> None:
             "conftest.py": "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n",
             "tests/test_failing.py": FAILING,
             "tests/test_last.py": last,
-            "tests/test_leaving.py": "import pytest\n\ndef test_a(): pass\n\n"
+            "lib/hidden.py": "",
+            "tests/test_leaving.py": "import hidden\nimport pytest\n\ndef test_a(): pass\n\n"
             "def test_b(): pytest.exit('bye', returncode=0)\n\ndef test_c(): assert False\n",
             **CODE,
         },
@@ -250,7 +251,7 @@ def test_workers_are_as_many_as_the_session_has_cores(sharing: MakeRepository, c
     assert run.records["coverage"].coverage_percent == 100
     for job in ("tests-3.11", "capped-3.11"):
         left = run.folder / "artifacts" / job
-        assert {".coverage", "junit.xml"} == {path.name for path in left.iterdir()}
+        assert {".coverage", "junit.xml", "tests.json"} == {path.name for path in left.iterdir()}
 
 
 def test_workers_need_xdist_and_coverage_that_measures_them(sharing: MakeRepository) -> None:

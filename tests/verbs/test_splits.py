@@ -189,7 +189,7 @@ def gate(repo: Repository) -> subprocess.CompletedProcess[str]:
 
 def rewrite(directory: RunDirectory, job: str, change: Callable[[dict[str, Any]], None]) -> None:
     """Change what a job left, and its record, so that they fit together."""
-    path = directory.artifacts_path(job) / "split.json"
+    path = directory.artifacts_path(job) / "tests.json"
     document = json.loads(path.read_bytes())
     change(document)
     content = msgspec.json.encode(document)
@@ -213,7 +213,7 @@ def test_a_lost_shard_is_red(left: tuple[Repository, RunDirectory]) -> None:
     """Its record did not arrive, or what it ran did not."""
     repo, directory = left
     job = "tests-3.11#2/3"
-    (directory.artifacts_path(job) / "split.json").unlink()
+    (directory.artifacts_path(job) / "tests.json").unlink()
     without = gate(repo)
     (directory.path / "records" / f"{run_directory.file_name(job)}.json").unlink()
 
@@ -256,13 +256,13 @@ def test_a_test_in_two_shards_or_in_none_is_red(
 def test_what_was_changed_on_its_way_is_red(left: tuple[Repository, RunDirectory]) -> None:
     """The record has its hash."""
     repo, directory = left
-    path = directory.artifacts_path("tests-3.11#2/3") / "split.json"
+    path = directory.artifacts_path("tests-3.11#2/3") / "tests.json"
     path.write_bytes(path.read_bytes() + b" ")
 
     done = gate(repo)
 
     assert ExitCode.JOB_FAILED == done.returncode
-    assert "split.json is not what tests-3.11#2/3 left" in done.stderr
+    assert "tests.json is not what tests-3.11#2/3 left" in done.stderr
 
 
 def test_a_session_without_its_shard_is_no_job_of_the_plan(repository: MakeRepository) -> None:

@@ -7,7 +7,7 @@ import msgspec
 SPLIT_VERSION = 1
 
 #: Its name there.
-FILE = "split.json"
+FILE = "tests.json"
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -46,7 +46,7 @@ def again(  # noqa: PLR0913 - everything about the first time
     bad = dict.fromkeys(left.failed, 1)
     flaky: dict[str, Flaky] = {}
     number, last = 0, done
-    if done.code == _TESTS_FAILED and bad and not left.is_whole:
+    if own.retries and done.code == _TESTS_FAILED and bad and not left.is_whole:
         session.note("pytest stopped before every test had run, so none was run again")
     elif done.code == _TESTS_FAILED:
         while bad and number < own.retries:
@@ -93,7 +93,8 @@ def _judged(session: Session, left: Left, flaky: Iterable[Flaky], broken: dict[s
         ),
         *_unforgiven(session, flaky, valid),
         *(
-            f"{test}, in quarantine, failed in all {runs} runs: quarantine is for tests that pass in the end"
+            f"{test}, in quarantine, failed in {f'all {runs} runs' if runs > 1 else 'its only run'}: "
+            "quarantine is for tests that pass in the end, with `retries`"
             for test, runs in ((named(session, left.root, test), runs) for test, runs in broken.items())
             if test in valid
         ),
@@ -121,11 +122,13 @@ def _unforgiven(session: Session, flaky: Iterable[Flaky], valid: dict[str, Quara
 
 
 def _stale(session: Session, left: Left) -> Iterator[str]:
-    """Yield which entries name a test that its file does not have any more."""
+    """Yield which entries name a test that its file does not have any more, or a file that is gone."""
     there = {named(session, left.root, test) for test in left.seen}
     files = {test.partition("::")[0] for test in there}
     for one in session.config.quarantine:
-        if one.test.partition("::")[0] in files and not session.posargs and not any(map(one.covers, there)):
+        file = one.test.partition("::")[0]
+        gone = not any(map(one.covers, there)) if file in files else not (session.root / file).exists()
+        if gone and not session.posargs:
             yield f"the quarantine names {one.test}, which is not there: take it out"
 
 
@@ -133,4 +136,4 @@ def named(session: Session, root: str, test: str) -> str:
     """Return a test's node id from the workspace's root; pytest's own go from its root folder."""
     file, separator, rest = test.partition("::")
     path = os.path.relpath(os.path.join(root, file), session.root).replace(os.sep, "/")  # noqa: PTH118 - a text
-    return f"{path}{separator}{rest}".encode("utf-8", "backslashreplace").decode()
+    return active_job().redact(f"{path}{separator}{rest}".encode("utf-8", "backslashreplace").decode())

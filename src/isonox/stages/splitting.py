@@ -1,4 +1,4 @@
-"""Let pytest run one shard's tests, or all of them in a random order, and keep what shows which tests ran."""
+"""Let pytest run all tests, one shard's, or some again, in its own or a random order; keep what shows which ran."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from isonox.model import record, split
 from isonox.model.shard import MOST
 from isonox.planning import shards
 from isonox.sessions import project
+from isonox.sessions.commands import active_job
 from isonox.stages import plugin
 from isonox.stages.options import check, with_inputs
 from isonox.system import files
@@ -47,11 +48,6 @@ class Taking(NamedTuple):
     by: str = shards.TEST
     random_order: bool = False
     retries: int = 0
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether pytest is to take part at all."""
-        return self.split or self.random_order or self.retries > 0
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -137,7 +133,7 @@ def durations(folder: Path) -> dict[str, float]:
 
 
 class Pytest:
-    """A job's pytest, which takes a shard's tests, or runs failed ones again.
+    """A job's pytest, which says what it collected and ran, takes a shard's tests, or runs failed ones again.
 
     Args:
         session: The running session; its artifacts get what shows which tests ran.
@@ -187,7 +183,8 @@ class Pytest:
         }
         if self.only is not None:  # they may be more than a variable holds
             files.write_atomic(self._session.artifacts / f"{_ONLY}.json", msgspec.json.encode(self.only))
-        around = filter(None, (str(Path(plugin.__file__).parent), os.environ.get("PYTHONPATH")))
+        given = self._session.env.get("PYTHONPATH") or os.environ.get("PYTHONPATH")
+        around = filter(None, (str(Path(plugin.__file__).parent), given))
         return {"PYTHONPATH": os.pathsep.join(around), "ISONOX_PYTEST": json.dumps(setting)}
 
     def left(self) -> Left | None:
@@ -210,7 +207,7 @@ class Pytest:
             by=self._taking.by,
             root=os.path.relpath(left.root, session.root).replace(os.sep, "/"),
             durations=left.durations,
-            collected=tuple(test.encode("utf-8", "backslashreplace").decode() for test in tests),
+            collected=tuple(active_job().redact(test.encode("utf-8", "backslashreplace").decode()) for test in tests),
             executed=tuple(places),
             seconds=tuple(executed[tests[place]] for place in places),
             failed=tuple(place for place, test in enumerate(tests) if test in left.failed),

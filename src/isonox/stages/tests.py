@@ -59,8 +59,8 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
 ) -> None:
     """Declare the session `tests`: pytest, once per Python, with the project installed.
 
-    It leaves a JUnit report and coverage data in the run's artifacts, counts and failed tests in the record. No
-    test collected, or all of them skipped, is a failure. Arguments after `--` go to pytest; if they name
+    It leaves a JUnit report, coverage data and which tests there are and ran in the run's artifacts, counts and failed
+    tests in the record. No test collected, all of them skipped, or one that did not run is a failure. Arguments after `--` go to pytest; if they name
     paths, they take the place of `paths`. A second call makes another stage:
     `tests(name="integration", markers="integration")`.
 
@@ -115,10 +115,10 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         if wanted := active_job().hunt:
             hunting.hunt(session, _folder(session), wanted)
         argv = [*(["-m", markers] if markers else []), *(spread if workers else [])]
-        own = splitting.Pytest(session, _folder(session), taking) if taking.is_needed else None
+        own = splitting.Pytest(session, _folder(session), taking)
         done, counts, complaints = _run(session, argv, paths, coverage=coverage, workers=workers is not None, own=own)
         complaints += [coverage_data.combine(session)] if coverage else []
-        if own and own.is_empty and done.code in (0, _NOTHING_COLLECTED):
+        if own.is_empty and done.code in (0, _NOTHING_COLLECTED):
             _leave_nothing(session)
             return
         _judge(session, done, counts, markers, complaints)
@@ -138,7 +138,8 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
 def drive(session: Session, markers: str, paths: Sequence[str], *arguments: str) -> None:
     """Run the tests of another stage, against what it has started; the session ends red where they fail."""
     options = [*(["-m", markers] if markers else []), *arguments]
-    done, counts, complaints = _run(session, options, paths, coverage=False, workers=False, own=None)
+    own = splitting.Pytest(session, _folder(session), splitting.Taking())
+    done, counts, complaints = _run(session, options, paths, coverage=False, workers=False, own=own)
     _judge(session, done, counts, markers, complaints)
 
 
@@ -174,7 +175,7 @@ def _run(  # noqa: PLR0913 - how the tests run
     *,
     coverage: bool,
     workers: bool,
-    own: splitting.Pytest | None,
+    own: splitting.Pytest,
 ) -> tuple[Outcome, TestCounts, list[str]]:
     """Run pytest in the package's folder; what the report says is in the record then.
 
@@ -189,8 +190,7 @@ def _run(  # noqa: PLR0913 - how the tests run
     def once(name: str) -> Outcome:
         # JUnit's older form has the line of each test
         report = [f"--junit-xml={session.artifacts / name}", "--override-ini=junit_family=xunit1"]
-        given = {**env, **(own.variables() if own else {})}
-        extra = [*forgetful, *(own.arguments() if own else ())]
+        given, extra = {**env, **own.variables()}, [*forgetful, *own.arguments()]
         with nullcontext() if folder == session.root else session.chdir(folder):
             done = outcome.run(session, *argv, *report, *extra, *options, *session.posargs, env=given)
         _redact(session.artifacts / name)
@@ -198,15 +198,13 @@ def _run(  # noqa: PLR0913 - how the tests run
 
     done = once(JUNIT)
     counts = _read(session, session.artifacts / JUNIT, folder)
-    left = own.left() if own else None
-    if own is None or left is None:
+    left = own.left()
+    if left is None:
         return done, counts, []
     own.keep(left)
     lost = len(set(left.selected) - left.executed.keys())
     cut = [f"pytest ended well, but did not run {lost} of the {len(left.selected)} tests that it was to run"]
     complaints = [] if done.failed or left.is_whole else cut
-    if own.retries == 0:
-        return done, counts, complaints
     done, counts, more = retrying.again(session, own, left, once, done=done, counts=counts)
     return done, counts, complaints + more
 
