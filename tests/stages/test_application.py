@@ -173,11 +173,15 @@ def test_integration_runs_what_is_marked_so(sharing: MakeRepository) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"app": "uvicorn shop:app"}, "api: app: 'uvicorn shop:app' is no command"),
+        ({"app": "uvicorn shop:app"}, "api: app='uvicorn shop:app' must be a list"),
+        ({"app": []}, "api: app: there is no command"),
         ({"app": ["uvicorn"]}, "api: app: which port should uvicorn listen on"),
         ({"app": ["x", "{port}", "{user}"]}, "only {host}, {port}"),
         ({"app": ["x", "{port}"], "health": "health"}, "api: health='health' is no path"),
-        ({"app": ["x", "{port}"], "prepare": ["migrate"]}, "api: prepare: 'migrate' is no command"),
+        (
+            {"app": ["x", "{port}"], "prepare": ["migrate"]},
+            "api: prepare=['migrate'] is not of the type Sequence[Sequence[str]]",
+        ),
         ({"app": ["x", "{port}"], "wait_seconds": 0}, "wait_seconds=0 must be more than 0"),
     ],
 )

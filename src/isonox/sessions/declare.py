@@ -16,6 +16,7 @@ from isonox.model.pipeline import Facts
 from isonox.model.shard import MOST
 from isonox.services.declaration import checked as checked_services
 from isonox.sessions import hook, project
+from isonox.sessions.arguments import check_types
 from isonox.sessions.session import Session
 
 if TYPE_CHECKING:
@@ -129,14 +130,15 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     Raises:
         ConfigurationError: An argument has a value that makes no sense.
     """
+    arguments = {name: value for name, value in locals().items() if name not in ("func", "nox_arguments")}
     if func is None:
-        arguments = {name: value for name, value in locals().items() if name not in ("func", "nox_arguments")}
         return functools.partial(session, **arguments, **nox_arguments)
     _check_names(nox_arguments, func)
     hook.install()
     name: str = nox_arguments.get("name") or func.__name__
+    check_types(session, f"session {name!r}", arguments)
     _check_shards(name, shards)
-    _check_values(name, timeout_minutes, env or {}, secrets=secrets, inputs=inputs or (), artifacts=artifacts)
+    _check_values(name, timeout_minutes, inputs=inputs or (), artifacts=artifacts)
     _check_schedule(name, cache, weight)
     served = checked_services(name, services)
     _check_variables(name, served, env or {}, secrets)
@@ -159,6 +161,8 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         permissions=dict(permissions or {}),
     )
     wrapped = _with_own_session(getattr(func, "func", func), facts)
+    if per_package is not False and not per_package:
+        raise ConfigurationError(f"session {name!r}: per_package={per_package!r} names no package")
     if per_package:
         packages = project.packages(per_package, session=name)
         names = [package.name for package in packages]  # as text: `nox -j` writes parameters to JSON
@@ -209,10 +213,10 @@ def _declared_at() -> int | None:
     return None
 
 
-def _check_shards(name: str, shards: object) -> None:
+def _check_shards(name: str, shards: int | Mapping[str, int]) -> None:
     """Refuse a number of shards that makes no sense."""
     for count in shards.values() if isinstance(shards, Mapping) else (shards,):
-        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST:
+        if not 1 <= count <= MOST:
             raise ConfigurationError(f"session {name!r}: shards={count!r} must be a number from 1 to {MOST}")
 
 
@@ -227,24 +231,19 @@ def _check_variables(name: str, services: Sequence[Service], *others: Iterable[s
                 )
 
 
-def _check_schedule(name: str, cache: object, weight: object) -> None:
+def _check_schedule(name: str, cache: bool | timedelta, weight: int | Literal["all"]) -> None:  # noqa: FBT001 - as declared
     """Refuse a time to live or a weight that makes no sense."""
     if isinstance(cache, timedelta) and cache <= timedelta():
         raise ConfigurationError(f"session {name!r}: cache={cache} must be more than nothing", hint="or cache=False")
-    if weight != "all" and not (isinstance(weight, int) and weight >= 1):
+    if weight != "all" and weight < 1:
         raise ConfigurationError(f"session {name!r}: weight={weight!r} must be a number of cores, or 'all'")
 
 
-def _check_values(name: str, timeout_minutes: float | None, env: Mapping[str, Any], **lists: Any) -> None:
+def _check_values(name: str, timeout_minutes: float | None, **patterns: Sequence[str]) -> None:
     """Refuse values that would fail, or mean something else, only when the session runs."""
     if timeout_minutes is not None and timeout_minutes <= 0:
         raise ConfigurationError(f"session {name!r}: timeout_minutes={timeout_minutes} must be more than 0")
-    for variable, value in env.items():
-        if not isinstance(value, str):
-            raise ConfigurationError(f"session {name!r}: env: {variable}={value!r} must be a string")
-    for argument, value in lists.items():
-        if isinstance(value, str):
-            raise ConfigurationError(f"session {name!r}: {argument}={value!r} must be a list", hint=f'["{value}"]')
+    for argument, value in patterns.items():
         for entry in value:
-            if argument != "secrets" and (entry.startswith("/") or ".." in entry.split("/")):
+            if entry.startswith("/") or ".." in entry.split("/"):
                 raise ConfigurationError(f"session {name!r}: {argument}: {entry!r} is not below the workspace's root")

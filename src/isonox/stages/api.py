@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
+from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import application
 from isonox.stages.options import StageOptions, install_tools
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from isonox.sessions.session import Session
 
 
+@checked
 def api(  # noqa: PLR0913 - the stage's options, all keywords
     *,
     app: Sequence[str],

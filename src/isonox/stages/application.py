@@ -59,9 +59,9 @@ def declared(
         ConfigurationError: A value makes no sense.
     """
     for argument, argv in (("app", app), *(("prepare", one) for one in prepare)):
-        if isinstance(argv, str) or not argv or not all(isinstance(word, str) for word in argv):
+        if not argv:
             raise ConfigurationError(
-                f"{stage}: {argument}: {argv!r} is no command", hint='a list of words: ["uvicorn", "--port", "{port}"]'
+                f"{stage}: {argument}: there is no command", hint='a list of words: ["uvicorn", "--port", "{port}"]'
             )
     if not any("{port}" in word for word in app):
         raise ConfigurationError(

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import msgspec
 
 from isonox.errors import ConfigurationError
+from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome
-from isonox.stages.options import StageOptions, check, install_tools, with_inputs
+from isonox.stages.options import StageOptions, install_tools, with_inputs
 from isonox.workspace import lockfile
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class _Report(msgspec.Struct):
     dependencies: list[Answer]
 
 
+@checked
 def audit(
     *,
     ignore: Mapping[str, str] | None = None,
@@ -95,7 +97,6 @@ def audit(
         ConfigurationError: An option has a value that makes no sense.
     """
     reasons = dict(ignore or {})
-    check("audit: service", service, ("pypi", "osv"))
     if service_url and service != "osv":
         raise ConfigurationError("audit: service_url is for services that speak OSV", hint='add service="osv"')
     if unexplained := [name for name, reason in reasons.items() if not reason.strip()]:

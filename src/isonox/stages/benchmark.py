@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import msgspec
 
 from isonox.errors import ConfigurationError
+from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.sessions.swap import swapped
 from isonox.stages import application, outcome
@@ -45,6 +46,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float]
 
 
+@checked
 def benchmark(  # noqa: PLR0913 - the stage's options, all keywords
     *,
     noise: float = 0.2,

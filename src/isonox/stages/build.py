@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from isonox.errors import ConfigurationError
 from isonox.sessions import trace
+from isonox.sessions.arguments import checked
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome
@@ -40,6 +41,7 @@ _FROM_GIT = {
 }  # fmt: skip
 
 
+@checked
 def build(
     *,
     per_package: bool | Sequence[str] = False,

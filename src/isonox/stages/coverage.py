@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 from isonox.errors import ConfigurationError, did_you_mean
 from isonox.model import inputs
 from isonox.model.verdict import Verdict
+from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import coverage_data, inside, new_code, outcome, unmeasured
 from isonox.stages import ratchet as best
@@ -30,6 +31,7 @@ _NAMED = 3
 _NAMED_CRITICAL = 10
 
 
+@checked
 def coverage(  # noqa: PLR0913 - the stage's options, all keywords
     *,
     overall: float | None = None,

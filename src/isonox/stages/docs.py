@@ -10,9 +10,10 @@ from urllib.parse import unquote
 
 from isonox.errors import ConfigurationError
 from isonox.sessions import project
+from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome
-from isonox.stages.options import StageOptions, check, install_tools, require_tools, with_inputs
+from isonox.stages.options import StageOptions, install_tools, require_tools, with_inputs
 from isonox.system import git
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _PROBLEMS = {
 }
 
 
+@checked
 def docs(
     *,
     builder: Builder | None = None,
@@ -65,8 +67,6 @@ def docs(
     Raises:
         ConfigurationError: `builder` is one that isonox does not know.
     """
-    if builder is not None:
-        check("docs: builder", builder, _CONFIGURATIONS)
 
     def run_docs(session: Session) -> None:
         """Build the documentation strictly and follow its links."""

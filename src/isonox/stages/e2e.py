@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from isonox.sessions.arguments import checked
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import application, inside, outcome
@@ -30,6 +31,7 @@ _NAMES = (
 _OWN = "from playwright.sync_api import sync_playwright as run\nwith run() as it: print(it.chromium.executable_path)"
 
 
+@checked
 def e2e(  # noqa: PLR0913 - the stage's options, all keywords
     *,
     app: Sequence[str],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
+from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import linters, outcome, sources
 from isonox.stages.options import StageOptions
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from isonox.sessions.session import Session
 
 
+@checked
 def format(  # noqa: A001 - the stage's name in a noxfile: stages.format()
     *,
     paths: Sequence[str] = (),

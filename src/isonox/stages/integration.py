@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from isonox.sessions.arguments import checked
 from isonox.stages.tests import tests
 
 
+@checked
 def integration(*, name: str = "integration", markers: str = "integration", **options: Any) -> None:
     """Declare the session `integration`: as `tests`, for the tests that are marked so.
 

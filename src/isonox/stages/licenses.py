@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 import msgspec
 from packaging.utils import canonicalize_name
 
+from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome
 from isonox.stages.options import StageOptions, install_tools, pyproject, run_time, with_inputs
@@ -42,6 +43,7 @@ class Shipped(NamedTuple):
         return f"{self.name} {self.version} ({', '.join(self.licences)})"
 
 
+@checked
 def licenses(
     *,
     extras: Sequence[str] = (),

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Unpack
 
 from isonox.sessions import project
+from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import linters, outcome, sources
 from isonox.stages.options import StageOptions, with_inputs
@@ -22,6 +23,7 @@ _LOADED = (lockfile.LOCK, "mkdocs.yml", "mkdocs.yaml", "zensical.toml")
 _DRIFT = re.compile(r"^(?:error: )?(?P<path>\.github/\S+) (?P<message>.+)$", re.MULTILINE)
 
 
+@checked
 def lint(
     *,
     paths: Sequence[str] = (),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.utils import canonicalize_name
 
 from isonox.errors import ConfigurationError
+from isonox.sessions.arguments import check
 from isonox.stages import options, outcome
 from isonox.stages.sources import import_roots
 
@@ -144,9 +145,8 @@ def named(tools: Sequence[str], *, stage: str) -> tuple[str, ...]:
     Raises:
         ConfigurationError: One is unknown.
     """
-    options.check_lists(stage, tools=tools)
     for tool in tools:
-        options.check(f"{stage}: tools", tool, _NAMES)
+        check(f"{stage}: tools", tool, _NAMES)
     return tuple(name for tool in tools for name in _NAMES[tool])
 
 

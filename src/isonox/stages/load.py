@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 from urllib.parse import urlsplit
 
 from isonox.errors import ConfigurationError
+from isonox.sessions.arguments import checked
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import application, inside, outcome
@@ -68,6 +69,7 @@ class Figures(NamedTuple):
         return f"{self.requests:,} requests{rate}, {failed}, {times}"
 
 
+@checked
 def load(  # noqa: PLR0913 - the stage's options, all keywords
     *,
     app: Sequence[str] = (),

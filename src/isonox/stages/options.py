@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from packaging.utils import canonicalize_name
 
-from isonox.errors import ConfigurationError, did_you_mean
+from isonox.errors import ConfigurationError
 from isonox.sessions import install, interpreter, project
 from isonox.workspace import lock, lockfile, markers
 from isonox.workspace import pyproject as pyproject_module
@@ -54,30 +54,6 @@ def with_inputs(options: StageOptions, *patterns: str) -> StageOptions:
     given = options.get("inputs", ())
     inputs = ["pyproject.toml#dependency-groups", *patterns, *(given or ())]
     return options | StageOptions(inputs=None if given is None else inputs)
-
-
-def check_lists(name: str, **given: object) -> None:
-    """Refuse options of the stage `name` that are one text where several are meant.
-
-    Raises:
-        ConfigurationError: With what was meant.
-    """
-    for option, value in given.items():
-        if isinstance(value, str):
-            raise ConfigurationError(f"{name}: {option}={value!r} must be a list", hint=f"{option}=[{value!r}]")
-
-
-def check(where: str, value: str, known: Iterable[str]) -> None:
-    """Refuse an option's value that isonox does not know; `where` is "stage: option".
-
-    Raises:
-        ConfigurationError: With what was meant, probably.
-    """
-    if value not in known:
-        raise ConfigurationError(
-            f"{where} names {value!r}, which isonox does not know{did_you_mean(value, known)}",
-            hint=f"known are {', '.join(known)}",
-        )
 
 
 def pythons() -> list[str]:

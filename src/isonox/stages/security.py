@@ -9,8 +9,8 @@ import shutil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from isonox.sessions.arguments import check, checked
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import options as stage_options
 from isonox.stages import outcome, sources
 from isonox.stages.options import StageOptions, install_tools, pyproject, with_inputs
 
@@ -31,6 +31,7 @@ _BATCH = 500
 _BASELINE_UPDATED = 3
 
 
+@checked
 def security(
     *,
     tools: Sequence[str] = (),
@@ -56,10 +57,8 @@ def security(
     Raises:
         ConfigurationError: `tools` or `severity` names one that isonox does not know.
     """
-    stage_options.check_lists("security", tools=tools)
     for tool in tools:
-        stage_options.check("security: tools", tool, _TOOLS)
-    stage_options.check("security: severity", severity, ("low", "medium", "high"))
+        check("security: tools", tool, _TOOLS)
 
     def run_security(session: Session) -> None:
         """Look for insecure code, leaked secrets and unsafe workflows."""

@@ -16,9 +16,10 @@ from isonox.model import record, split
 from isonox.model.shard import MOST
 from isonox.planning import shards
 from isonox.sessions import project
+from isonox.sessions.arguments import check
 from isonox.sessions.commands import active_job
 from isonox.stages import plugin
-from isonox.stages.options import check, with_inputs
+from isonox.stages.options import with_inputs
 from isonox.system import files
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ import junitparser
 from isonox.errors import ConfigurationError
 from isonox.model.record import TestCounts
 from isonox.sessions import install, project
+from isonox.sessions.arguments import checked
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import addopts, coverage_data, hunting, outcome, retrying, sources, splitting
-from isonox.stages.options import StageOptions, check_lists, install_tools, with_inputs
+from isonox.stages.options import StageOptions, install_tools, with_inputs
 from isonox.stages.options import pythons as default_pythons
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _TOOLS = ("pytest", "coverage", "hypothesis")
 _NOTHING_COLLECTED = 5
 
 
+@checked
 def tests(  # noqa: PLR0913 - the stage's options, all keywords
     *,
     name: str = "tests",
@@ -59,9 +61,9 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
 ) -> None:
     """Declare the session `tests`: pytest, once per Python, with the project installed.
 
-    It leaves a JUnit report, coverage data and which tests there are and ran in the run's artifacts, counts and failed
-    tests in the record. No test collected, all of them skipped, or one that did not run is a failure. Arguments after `--` go to pytest; if they name
-    paths, they take the place of `paths`. A second call makes another stage:
+    It leaves a JUnit report, coverage data and the names of its tests in the run's artifacts, counts and failed tests
+    in the record. No test collected, all of them skipped, or one that did not run is a failure. Arguments after `--` go
+    to pytest; if they name paths, they take the place of `paths`. A second call makes another stage:
     `tests(name="integration", markers="integration")`.
 
     Args:
@@ -94,7 +96,6 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         ConfigurationError: `workers` and `weight` are both given, or one of them, `shards` or `coverage` makes no
             sense.
     """
-    check_lists(name, paths=paths, pythons=pythons, per_package=per_package)
     versions = list(pythons) or default_pythons()
     measured = frozenset(versions if coverage else ()) if isinstance(coverage, bool) else frozenset(coverage)
     if unknown := sorted(measured.difference(versions)):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from isonox.model.workspace import Package
 from isonox.sessions import interpreter, project
+from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import outcome, sources
 from isonox.stages.options import StageOptions, configuration, install_tools, with_inputs
@@ -38,6 +39,7 @@ class _Check(NamedTuple):
     targets: tuple[str, ...]
 
 
+@checked
 def types(
     *,
     paths: Sequence[str] = (),

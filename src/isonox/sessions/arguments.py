@@ -1,0 +1,85 @@
+"""Hold what a noxfile gives to sessions and stages against the types in their signatures."""
+
+from __future__ import annotations
+
+import functools
+import re
+import reprlib
+import typing
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from types import NoneType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+
+import msgspec
+
+from isonox.errors import ConfigurationError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: What signatures name. A service says itself what is wrong with it.
+_NAMES = {
+    "Any": Any, "Literal": Literal, "Mapping": Mapping, "Sequence": Sequence, "Service": Any, "timedelta": timedelta,
+}  # fmt: skip
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a stage refuse keyword arguments that do not fit its signature: see `check_types`."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        check_types(function, str(kwargs.get("name", function.__name__)), kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def check_types(function: Callable[..., object], name: str, given: Mapping[str, object]) -> None:
+    """Refuse arguments that do not fit the annotations of `function`, to which the session `name` gives them.
+
+    Raises:
+        ConfigurationError: With the argument, and the type or the words that it has.
+    """
+    for argument, value in given.items():
+        if argument in function.__annotations__:
+            _check(f"{name}: {argument}", value, argument, function)
+
+
+def check(where: str, value: str, known: Iterable[str]) -> None:
+    """Refuse a word that isonox does not know; `where` is "session: argument".
+
+    Raises:
+        ConfigurationError: With what was meant, probably.
+    """
+    if value not in known:
+        raise ConfigurationError(
+            f"{where} names {value!r}, which isonox does not know{did_you_mean(value, known)}",
+            hint=f"known are {', '.join(known)}",
+        )
+
+
+def _check(where: str, value: object, argument: str, function: Callable[..., object]) -> None:
+    meant = _meant(function, argument)
+    words = [word for word in typing.get_args(meant) if word is not NoneType] or [meant]
+    if isinstance(value, str) and all(typing.get_origin(word) is Literal or isinstance(word, str) for word in words):
+        check(where, value, [known for word in words for known in typing.get_args(word) or (word,)])
+        return
+    try:
+        msgspec.convert(value, meant, builtin_types=(timedelta,))
+    except msgspec.ValidationError:
+        shown = f"{where}={reprlib.repr(value)}"
+        written = function.__annotations__[argument]
+        if isinstance(value, str) and re.search(r"(?<!\[)Sequence\[str\]", written):
+            raise ConfigurationError(f"{shown} must be a list", hint=f"{argument}={value.split()}") from None
+        raise ConfigurationError(f"{shown} is not of the type {written}") from None
+
+
+@functools.cache
+def _meant(function: Callable[..., object], argument: str) -> Any:
+    """Return the type of one argument: that of others may be known to type checkers only."""
+    one = SimpleNamespace(__annotations__={argument: function.__annotations__[argument]})
+    return typing.get_type_hints(one, {**_NAMES, **function.__globals__})[argument]
