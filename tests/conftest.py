@@ -33,8 +33,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ONCE = frozenset(
     {
         "services/test_kills.py",
+        "stages/test_application.py",
+        "stages/test_audit.py",
+        "stages/test_benchmark.py",
+        "stages/test_build.py",
+        "stages/test_coverage.py",
+        "stages/test_docs.py",
+        "stages/test_e2e.py",
         "stages/test_inputs.py",
         "stages/test_licenses.py",
+        "stages/test_load.py",
         "stages/test_retrying.py",
         "stages/test_splitting.py",
         "verbs/test_again.py",
