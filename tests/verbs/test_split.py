@@ -52,13 +52,19 @@ def test_durations_are_recorded_and_decide(repository: MakeRepository) -> None:
 
 
 def test_the_table_is_for_people(repository: MakeRepository) -> None:
-    """Predicted and real, and what is not known."""
-    repo = repository({**FILES, "tests/test_it.py": SLOW})
+    """Predicted and real, and what is not known; of a stage that is not split only when it is asked for."""
+    whole = 'stages.tests(pythons=["3.11"], coverage=False, name="whole", group="tests")\n'
+    repo = repository({**FILES, "noxfile.py": FILES["noxfile.py"] + whole, "tests/test_it.py": SLOW})
     isonox(repo, "ci")
 
     done = isonox(repo, "split")
+    named = json.loads(isonox(repo, "split", "--only", "whole", "--shards", "2", "--json").stdout)["sessions"]
 
     assert ExitCode.OK == done.returncode
+    assert "whole-3.11" not in done.stdout
+    assert [("whole-3.11", 3, 2, 1)] == [
+        (one["session"], one["tests"], one["shards"], len(one["real"])) for one in named
+    ]
     assert done.stdout.startswith("session     shards  tests  longest, predicted")
     assert "tests-3.11: 3 tests without a duration: isonox split --store records them\n" in done.stdout
 
@@ -84,7 +90,7 @@ def test_the_number_of_shards_follows_from_what_is_recorded(repository: MakeRepo
         (["--shards", "0"], ExitCode.USAGE, "--shards 0: a number from 1 to 64 is needed"),
         (["--only", "test"], ExitCode.USAGE, "unknown session 'test' (did you mean 'tests'?)"),
         (["--run", "nowhere"], ExitCode.USAGE, "there is no folder "),
-        ([], ExitCode.NOTHING_SELECTED, "no run has recorded what the shards of these sessions did"),
+        ([], ExitCode.NOTHING_SELECTED, "no run has recorded what tests these sessions ran"),
     ],
 )
 def test_what_can_not_be_shown_is_said(

@@ -54,22 +54,24 @@ def split(
 ) -> ExitCode:
     """Show how even the shards of a session are: as predicted from `.test_durations`, and as a run recorded it.
 
-    With --store it writes `.test_durations` from that run first; commit the file, so that every machine splits alike.
+    Without --only it looks at the sessions that are split; where there are none, at all that run tests. With --store it
+    writes `.test_durations` from that run first; commit the file, so that every machine splits alike.
     """
     if shards is not None and not 1 <= shards <= MOST:
         raise UsageError(f"--shards {shards}: a number from 1 to {MOST} is needed")
     checkout = Checkout.here()
     pipeline = checkout.pipeline
-    chosen = (
-        map(pipeline.by_id.__getitem__, select(pipeline, Selection(names=tuple(only)))) if only else pipeline.sessions
-    )
-    counts = {_session(one): one.facts.shards_of(one.package) for one in chosen}
     split_ones = {_session(one) for one in pipeline.sessions if one.shard or one.facts.auto_shards}
+    if only:
+        chosen = [pipeline.by_id[name] for name in select(pipeline, Selection(names=tuple(only)))]
+    else:
+        chosen = [one for one in pipeline.sessions if not split_ones or _session(one) in split_ones]
+    counts = {_session(one): one.facts.shards_of(one.package) for one in chosen}
     recorded = _recorded(_runs(checkout.root, run), counts, split_ones)
     if not recorded:
         raise NothingSelectedError(
-            "no run has recorded what the shards of these sessions did",
-            hint="declare stages.tests(shards=...) and run it: isonox ci",
+            "no run has recorded what tests these sessions ran",
+            hint="run them: isonox ci --only tests",
         )
     stored = _store(checkout.root, recorded.values(), whole=split_ones <= recorded.keys()) if store else []
     found = [_balance(checkout.root, name, shards or counts[name], one) for name, one in recorded.items()]
