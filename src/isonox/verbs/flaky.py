@@ -40,7 +40,7 @@ def flaky(  # noqa: PLR0913 - the options of the verb
 ) -> ExitCode:
     """Rank the tests that failed by how probably they fail, from the runs of this checkout and those that are given.
 
-    Stages with `retries`, `shards` or `random_order` leave what is counted here. A run is counted once, and stays
+    What stages that run pytest leave is counted. A run is counted once, and stays
     counted when its folder is gone. With --hunt, one test runs under conditions that vary: alone, the order of its
     file, the seeds of hashes and of `random`, load, the time zone; that exits 1 if the test failed at least once.
     """
@@ -70,9 +70,7 @@ def _rank(run: Sequence[str], *, json: bool) -> ExitCode:
             sys.stderr.write(f"warning: {problem}\n")
     tests = checkout.history.tests()
     if not tests:
-        raise NothingSelectedError(
-            "no run has recorded which tests it ran", hint="declare stages.tests(retries=1) and run it: isonox ci"
-        )
+        raise NothingSelectedError("no run has recorded which tests it ran", hint="run them: isonox ci --only tests")
     today = clock.now().date()
     document = FlakinessDocument(
         counted=len(tests),
