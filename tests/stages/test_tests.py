@@ -155,6 +155,7 @@ from isonox import stages
 only = {"pythons": ["3.11"], "coverage": False}
 stages.tests(**only, name="ended", paths=["tests/test_failing.py"])
 stages.tests(**only, name="left", paths=["tests/test_leaving.py"], env={"PYTHONPATH": "lib"})
+stages.tests(**only, name="gone", paths=["tests/test_gone.py"])
 stages.tests(**only, name="last", paths=["tests/test_last.py"])
 """
     last = """
@@ -171,6 +172,7 @@ def test_broken_then() -> None:
             "noxfile.py": noxfile,
             "conftest.py": "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n",
             "tests/test_failing.py": FAILING,
+            "tests/test_gone.py": "import os\n\ndef test_a(): os._exit(0)\n\ndef test_b(): assert False\n",
             "tests/test_last.py": last,
             "lib/hidden.py": "",
             "tests/test_leaving.py": "import hidden\nimport pytest\n\ndef test_a(): pass\n\n"
@@ -187,6 +189,7 @@ def test_broken_then() -> None:
     reasons = {record.stage: record.reason for record in first.records.values()}
     assert "3 of 5 tests failed" == reasons["ended"]
     assert "pytest ended well, but did not run 2 of the 3 tests that it was to run" == reasons["left"]
+    assert "pytest ended well, but did not run 2 of the 2 tests that it was to run" == reasons["gone"]
     assert ["1 of 2 tests failed"] * 2 == [reasons["last"], second.records["last-3.11"].reason]
     assert any("--reruns, which hides flaky tests" in note for note in first.records["last-3.11"].notes)
     assert not any("--cov-fail-under" in note for note in first.records["last-3.11"].notes)

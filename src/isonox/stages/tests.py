@@ -231,7 +231,7 @@ def _command(
 
 def _judge(session: Session, done: Outcome, counts: TestCounts, markers: str | None, complaints: Sequence[str]) -> None:
     """End the session red for every way in which tests can fail, or not have run."""
-    if done.code == _NOTHING_COLLECTED or (done.code == 0 and counts.total == 0):
+    if done.code == _NOTHING_COLLECTED or (done.code == 0 and counts.total == 0 and not complaints):
         if session.posargs:
             session.error(f"no test was collected: nothing matches {shlex.join(session.posargs)}")
         where = f" with the markers {markers!r}" if markers else ""

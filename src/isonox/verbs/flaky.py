@@ -40,9 +40,9 @@ def flaky(  # noqa: PLR0913 - the options of the verb
 ) -> ExitCode:
     """Rank the tests that failed by how probably they fail, from the runs of this checkout and those that are given.
 
-    What stages that run pytest leave is counted. A run is counted once, and stays
-    counted when its folder is gone. With --hunt, one test runs under conditions that vary: alone, the order of its
-    file, the seeds of hashes and of `random`, load, the time zone; that exits 1 if the test failed at least once.
+    What stages that run pytest leave is counted. A run is counted once, and stays counted when its folder is gone. With
+    --hunt, one test runs under conditions that vary: alone, the order of its file, the seeds of hashes and of `random`,
+    load, the time zone; that exits 1 if the test failed at least once.
     """
     given = {"--times": times is not None, "--seed": seed is not None, "--under": under is not None, "--only": only}
     if hunt is None and any(given.values()):
