@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 import isonox
 from isonox import errors, stages
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeRepository
 
 
 def subclasses(kind: type[errors.IsonoxError]) -> set[type[errors.IsonoxError]]:
@@ -32,6 +36,38 @@ def test_importing_isonox_does_not_import_nox() -> None:
         "False False\n"
         == subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     )
+
+
+@pytest.mark.parametrize(
+    ("noxfile", "settings", "expected"),
+    [
+        (
+            "import isonox\nisonox.stages.lint()\n",
+            "[tool.isonox]\nbogus = 1\n",
+            "error: 1 problem in the configuration:\n  pyproject.toml: tool.isonox.bogus: unknown key\n",
+        ),
+        (
+            "from isonox import stages\nstages.lint(tools='ruff')\n",
+            "",
+            "error: lint: tools='ruff' must be a list\nhint: tools=['ruff']\n",
+        ),
+    ],
+)
+def test_plain_nox_says_what_is_wrong_in_the_configuration(
+    repository: MakeRepository, noxfile: str, settings: str, expected: str
+) -> None:
+    """It ends as `isonox plan` does, without a traceback."""
+    run = repository({"noxfile.py": noxfile}, settings=settings).run_nox("-s", "lint")
+
+    assert (2, expected) == (run.exit_code, run.output)
+
+
+def test_another_exception_of_a_noxfile_is_what_it_is_in_plain_nox(repository: MakeRepository) -> None:
+    """A traceback, with the noxfile's line."""
+    run = repository({"noxfile.py": "import isonox\nisonox.stages.lint()\n1 / 0\n"}).run_nox("-s", "lint")
+
+    assert 1 == run.exit_code
+    assert 'noxfile.py", line 3, in <module>' in run.output
 
 
 def test_every_error_has_an_exit_code_that_means_failure() -> None:
