@@ -41,3 +41,6 @@ clean:  ## remove environments and results
 # The environment is made anew when the lock, the project or the recipe changes.
 $(STAMP): uv.lock pyproject.toml bootstrap.sh
 	@PYTHON='$(PYTHON)' sh bootstrap.sh $(ENV) --group ci
+
+uv.lock:
+	@printf 'error: there is no uv.lock\nhint: write it with: uv lock\n' >&2; exit 2

@@ -76,3 +76,15 @@ def test_each_missing_piece_is_named(tmp_path: Path, script: str | None, lock: s
 def test_the_copies_are_the_same(copy: str) -> None:
     """What `isonox init` writes, and what the example uses, is what this repository uses itself."""
     assert (ROOT / "bootstrap.sh").read_bytes() == (ROOT / copy).read_bytes()
+
+
+@pytest.mark.parametrize("folder", [".", "src/isonox/adopt/templates", "examples/storefront"])
+def test_make_says_that_there_is_no_lock(tmp_path: Path, folder: str) -> None:
+    """And what writes one."""
+    shutil.copy(ROOT / folder / "Makefile", tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+
+    done = subprocess.run(["make", "ci"], cwd=tmp_path, check=False, capture_output=True, text=True)
+
+    assert 2 == done.returncode
+    assert done.stderr.startswith("error: there is no uv.lock\nhint: write it with: uv lock\n")

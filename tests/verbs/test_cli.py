@@ -166,6 +166,30 @@ def test_configuration_errors_come_all_at_once(made: Repository) -> None:
     assert "tool.isonox.ci" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("lock", "message"),
+    [
+        (None, "there is no uv.lock in {root}\nhint: write it with: uv lock\n"),
+        ("version =\n", "uv.lock is not valid TOML: Invalid value (at line 1, column 10)\nhint: a merge conflict? "),
+    ],
+)
+def test_a_missing_or_damaged_lock_is_one_error_before_anything_runs(
+    made: Repository, lock: str | None, message: str
+) -> None:
+    """`plan` says it, too; what installs nothing from it needs none."""
+    made.write({"noxfile.py": f"from isonox import stages\nstages.types()\nstages.security()\n{NOXFILE}"})
+    (made.path / "uv.lock").unlink()
+    if lock:
+        made.write({"uv.lock": lock})
+
+    said = [isonox(made.path, verb) for verb in ("plan", "ci")]
+
+    assert [2, 2] == [done.returncode for done in said]
+    assert all(done.stderr.startswith(f"error: {message.format(root=made.path)}") for done in said), said
+    assert not (made.path / ".isonox" / "runs").exists()
+    assert 0 == isonox(made.path, "ci", "--only", "lint").returncode
+
+
 def test_doctor_finds_what_is_broken(made: Repository) -> None:
     """A missing interpreter and a missing lock, with what to do; exit 1."""
     made.write({"noxfile.py": "import isonox\n@isonox.session(python='3.99')\ndef a(session): ...\n"})

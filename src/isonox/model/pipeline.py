@@ -31,6 +31,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         auto_shards: Whether that number follows from recorded durations, and so may change with them.
         services: Servers that the session needs.
         declaration: A line of the noxfile's statement that declares the session.
+        locked: Whether it is known to install from the lock, as all standard stages do.
     """
 
     environment: Literal["declared", "inherited"] = "declared"
@@ -50,6 +51,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = True
     permissions: dict[str, str] = {}
     declaration: int | None = None
+    locked: bool = False
 
     def shards_of(self, package: str | None) -> int:
         """Return into how many jobs the session of a package is split, or the one that is for none."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: Name of the parameter (nox's `parametrize`) that carries the package of a per-package session.
 PACKAGE_PARAMETER = "package"
 
+#: Where the functions of standard stages are.
+_STAGES = "isonox.stages."
+
 #: What nox calls the noxfile's module.
 _NOXFILE_MODULE = "user_nox_module"
 
@@ -142,6 +145,7 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     _check_schedule(name, cache, weight)
     served = checked_services(name, services)
     _check_variables(name, served, env or {}, secrets)
+    function = getattr(func, "func", func)
     facts = Facts(
         per_package=bool(per_package),
         timeout_minutes=timeout_minutes or project.config(project.root()).timeout_minutes,
@@ -157,10 +161,11 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
         auto_shards=auto_shards,
         services=served,
         declaration=_declared_at(),
+        locked=function.__module__.startswith(_STAGES),
         required=required,
         permissions=dict(permissions or {}),
     )
-    wrapped = _with_own_session(getattr(func, "func", func), facts)
+    wrapped = _with_own_session(function, facts)
     if per_package is not False and not per_package:
         raise ConfigurationError(f"session {name!r}: per_package={per_package!r} names no package")
     if per_package:

@@ -106,10 +106,7 @@ def _entries(job: ActiveJob, installation: Installation) -> Entries:
     from isonox.workspace import lock_entries  # noqa: PLC0415 - sessions without environments do without
     from isonox.workspace.lock import Lock  # noqa: PLC0415 - as above
 
-    path = job.root / "uv.lock"
-    if not path.exists():
-        raise LockError(f"{path} does not exist", hint="make it: uv lock")
-    lock = Lock.load(path)
+    lock = Lock.load(job.root / "uv.lock")
     if job.planned is None and (reason := lock.stale_reason(job.root)):  # else whoever planned it has looked
         raise LockError(f"uv.lock is out of date: {reason}")
     return lock_entries.entries(lock, job.root, installation)

@@ -21,7 +21,7 @@ from isonox.system.git import NOXFILE
 from isonox.workspace import tree as trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from isonox.cache.fingerprint import Discovered, Fingerprint
     from isonox.model.config import Config
@@ -208,14 +208,15 @@ class Checkout:
         around = surroundings.of(self.root, project, self.tree, self.store, os.environ)
         return Fingerprints(project.pipeline, project.workspace, self.tree, around)
 
-    def check_lock(self) -> None:
-        """Refuse to run sessions that install from the lock when it is out of date.
+    def check_lock(self, jobs: Iterable[str]) -> None:
+        """Refuse to run jobs that install from the lock when it is missing, damaged or out of date.
 
         Raises:
-            LockError: It is; the hint says how to refresh it.
+            LockError: It is; the hint says how to write it anew.
         """
         path = self.root / "uv.lock"
-        if not path.exists():
+        facts = [self.pipeline.by_id[job].facts for job in jobs]
+        if not any(one.environment == "declared" if path.exists() else one.locked for one in facts):
             return
         key = f"fresh:{surroundings.key_of_lock(self.root, self.tree)}"
         with contextlib.suppress(StateError):

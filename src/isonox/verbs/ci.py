@@ -111,8 +111,7 @@ def _plan(checkout: Checkout, selection: Selection) -> Plan:
     plan = checkout.plan(selection)
     for note in plan.notes:
         sys.stderr.write(f"note: {note}\n")
-    if any(checkout.pipeline.by_id[job.id].facts.environment == "declared" for job in plan.jobs):
-        checkout.check_lock()
+    checkout.check_lock(plan.by_id)
     return plan
 
 

@@ -112,7 +112,7 @@ def _lock(checkout: Checkout) -> Iterator[Check]:
         yield Check(what="uv.lock", state=State.BROKEN, found="missing", fix="uv lock")
         return
     try:
-        checkout.check_lock()
+        checkout.check_lock(checkout.pipeline.by_id)
     except IsonoxError as error:
         yield Check(what="uv.lock", state=State.BROKEN, found=error.message, fix=error.hint or "")
     else:

@@ -59,6 +59,7 @@ def plan(  # noqa: PLR0913 - the options of the verb
         posargs=tuple(posargs),
     )
     made = checkout.plan(selection)
+    checkout.check_lock(made.by_id)
     if github:
         _write_matrices(checkout, made)
     elif explain is not None:
