@@ -532,3 +532,51 @@ def a(session):
     assert "failed" == records["a"]["verdict"]
     assert "error: can't" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("_each_way")
+def test_a_secret_is_kept_out_of_everything_that_is_written(
+    checkout: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the session and after it, in names of files, in what it hands to another; and where its process dies."""
+    monkeypatch.setenv("TOKEN", "hunter2-secret")
+    folder = checkout(
+        """
+import atexit, os, threading, time
+import isonox
+
+token = os.environ["TOKEN"]
+if os.path.exists("fails") and "ISONOX_RUN_DIRECTORY" in os.environ:
+    raise RuntimeError(f"not with {token}")
+
+@isonox.session(venv_backend="none", secrets=["TOKEN"])
+def late(session):
+    (session.artifacts / f"for-{token}.txt").touch()
+    session.report_finding("tool", "found", path=f"src/{token}.py")
+    atexit.register(print, "at exit", token)
+    threading.Thread(target=lambda: (time.sleep(0.3), print("thread", token))).start()
+
+@isonox.session(venv_backend="none", secrets=["TOKEN"])
+def hands_over(session):
+    session.notify("dies", posargs=[f"--token={token}"])
+
+@isonox.session(venv_backend="none")
+def dies(session):
+    print(f"dying {token}", flush=True)
+    os._exit(3)
+"""
+    )
+
+    _, records, _ = ci(folder)
+    (folder / "fails").touch()
+    _, unloaded, said = ci(folder, "--only", "dies")
+
+    assert ["late/for-***.txt"] == records["late"]["artifacts"]
+    assert "src/***.py" == records["late"]["findings"][0]["path"]
+    assert records["hands_over"]["reason"].startswith("notify('dies', posargs=...) holds the value of a secret")
+    assert "exit 3: dying ***" == records["dies"]["reason"]
+    assert "exit 1: RuntimeError: not with ***" == unloaded["dies"]["reason"]
+    assert "hunter2" not in said
+    written = {path.name: path.read_bytes() for path in (folder / ".isonox" / "runs").rglob("*") if path.is_file()}
+    assert b"thread ***\nat exit ***\n" in written["late.log"]
+    assert [] == [name for name, content in written.items() if b"hunter2" in content]

@@ -12,11 +12,12 @@ from isonox.run.forked import Asked, Forked
 from isonox.run.spawned import Setting, Spawned
 from isonox.run.warm import START_VARIABLE, Lifeline, Warm
 from isonox.run.warm import environment as warm_environment
+from isonox.sessions import redaction
 from isonox.sessions.messages import Planned
 from isonox.system import files, processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from isonox.model.plan import PlannedJob
@@ -54,6 +55,7 @@ class NoxExecutor:
 
     Attributes:
         lost: Why jobs were spawned that were to be forked; empty if there were none.
+        secrets: What logs must not hold; a job has ended when that is so.
 
     Raises:
         UsageError: `ISONOX_START` has a value that means nothing.
@@ -85,6 +87,7 @@ class NoxExecutor:
         self._spawned = Spawned(self._setting, lambda: self._forked.process_ids() if self._forked else set())
         self._forked: Forked | None = None
         self.lost = ""
+        self.secrets: Sequence[str] = ()
         self._may_fork = sys.platform == "linux" and START_VARIABLE not in environment
         self._forkable: Collection[str] | None = None
         self._loading = False
@@ -137,11 +140,16 @@ class NoxExecutor:
         planned = Planned(
             commit=self._commit, dirty=self._dirty, fingerprint=job.fingerprint, cores=cores, shard=job.shard
         )
+
+        def ended(name: str, code: int) -> None:
+            redaction.clean(path, self.secrets)
+            on_end(name, code)
+
         if self._forked and (self._forkable is None or job.id in self._forkable):
-            if self._forked.start(Asked(job, planned, on_end)):
+            if self._forked.start(Asked(job, planned, ended)):
                 return
             self.lost = self._forked.lost
-        self._spawned.start(job, planned, on_end)
+        self._spawned.start(job, planned, ended)
 
     def _spawn_late(self, asked: Asked, lost: str) -> None:
         """Start a job that was to be forked, and could not; it counts as started."""
@@ -170,6 +178,7 @@ class NoxExecutor:
         """Close the lifeline, so that a child that is still there ends now; and end what any child has left."""
         if self._forked:
             self._forked.close()
+            redaction.clean(self._forked.log, self.secrets)
         processes.end_children()
         if (self._root / files.STATE / "services").exists():
             from isonox.services import lease  # noqa: PLC0415 - most runs have none

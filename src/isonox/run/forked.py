@@ -56,6 +56,7 @@ class Forked:
 
     Attributes:
         lost: Why jobs can't be forked, or not any more; empty as long as they can.
+        log: What the process prints.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Forked:
         self._jobs: dict[str, Asked] = {}
         self._lock = threading.Lock()
         self._ready = self._gone = self._closing = False
-        self._log = warm.log
+        self.log = warm.log
         self._connection = warm.connection
         self._process = warm.process
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -169,5 +170,5 @@ class Forked:
         asked.on_end(asked.job.id, -signal.SIGKILL)
 
     def _how(self, code: int) -> str:
-        cause = last_error(self._log)
+        cause = last_error(self.log)
         return f"{processes.describe_exit(code)}: {cause}" if cause else processes.describe_exit(code)

@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from isonox.sessions import redaction
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -65,9 +67,7 @@ class ActiveJob:
 
     def redact(self, text: str) -> str:
         """Return `text` with secrets and passwords of services replaced, and what is no text escaped."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text.encode("utf-8", "backslashreplace").decode()
+        return redaction.without(self.secrets, text).encode("utf-8", "backslashreplace").decode()
 
 
 ACTIVE: ContextVar[ActiveJob | None] = ContextVar("active_job", default=None)

@@ -10,7 +10,7 @@ import msgspec
 
 from isonox.errors import ConfigurationError
 from isonox.model.shard import Shard
-from isonox.sessions import environment, interpreter, project, recording, trace
+from isonox.sessions import environment, interpreter, project, recording, redaction, trace
 from isonox.sessions.active import ActiveJob
 from isonox.sessions.messages import (
     HUNT_VARIABLE,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nox.sessions import SessionRunner
-
-    from isonox.model.pipeline import Facts
 
 
 def job_of(runner: SessionRunner, root: Path) -> ActiveJob:
@@ -56,7 +54,7 @@ def job_of(runner: SessionRunner, root: Path) -> ActiveJob:
         in_run=_given_run() is not None,
         planned=planned,
         cores=planned.cores if planned and planned.cores else environment.given_cores(os.environ),
-        secrets=_secret_values(facts),
+        secrets=redaction.texts(facts.secrets, os.environ),
         outer=dict(os.environ),
     )
 
@@ -105,22 +103,6 @@ def _run_directory(root: Path) -> RunDirectory:
     """Return the run that this process belongs to: the given one, or one of its own."""
     given = _given_run()
     return RunDirectory.at(root / given) if given else RunDirectory.create(root)
-
-
-def _secret_values(facts: Facts) -> tuple[str, ...]:
-    """Return what must not be printed: values of secrets, and the lines of those that have several."""
-    values = [os.environ[name] for name in facts.secrets if os.environ.get(name)]
-    lines = [line for value in values for line in value.splitlines() if line.strip()]
-    if not values:
-        return ()
-    import json  # noqa: PLC0415 - most sessions have no secrets
-    import shlex  # noqa: PLC0415 - as above
-    import urllib.parse  # noqa: PLC0415 - as above
-
-    texts = {*values, *lines}
-    for one in list(texts):  # as commands, exceptions, documents and addresses show them
-        texts |= {shlex.quote(one), repr(one)[1:-1], json.dumps(one)[1:-1], urllib.parse.quote(one, safe="")}
-    return tuple(sorted(texts, key=len, reverse=True))
 
 
 @functools.cache

@@ -21,7 +21,7 @@ import nox.sessions
 import nox.virtualenv
 from nox.sessions import Result, SessionRunner, Status, resolve_venv_backends
 
-from isonox.errors import IsonoxError
+from isonox.errors import ConfigurationError, IsonoxError
 from isonox.model.record import Notification
 from isonox.model.shard import session_of
 from isonox.sessions import (
@@ -213,6 +213,11 @@ def _notify(session: nox.Session, target: str | SessionRunner, posargs: Any = No
     for one in known:
         if wanted in (one.id, one.name, *one.signatures):
             arguments = None if posargs is None else tuple(str(arg) for arg in posargs)
+            if arguments and any(secret in argument for secret in job.secrets for argument in arguments):
+                raise ConfigurationError(
+                    f"notify({wanted!r}, posargs=...) holds the value of a secret, which would be written down",
+                    hint="declare `secrets` for that session, too: it finds the value in its environment",
+                )
             names = [other.id for other in known if session_of(other.id) == session_of(one.id)]
             job.notified += [Notification(session=name, posargs=arguments) for name in names]
             return

@@ -183,7 +183,8 @@ class Session(nox.Session):
     def report_finding(self, tool: str, message: str, *, path: str | None = None, line: int | None = None) -> None:
         """Put a problem at a place into the record."""
         job = active_job()
-        job.findings.append(Finding(tool=tool, message=job.redact(message), path=path, line=line))
+        where = path and job.redact(path)
+        job.findings.append(Finding(tool=tool, message=job.redact(message), path=where, line=line))
 
     def note(self, text: str) -> None:
         """Put a remark into the record and the log."""

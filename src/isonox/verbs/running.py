@@ -13,7 +13,7 @@ from isonox.planning.build import planned_job
 from isonox.planning.estimates import Estimates
 from isonox.run.executor import NoxExecutor
 from isonox.run.loop import Loop
-from isonox.sessions import project
+from isonox.sessions import project, redaction
 from isonox.sessions.environment import given_cores
 from isonox.sessions.messages import DECLARED
 from isonox.sessions.run_directory import End
@@ -71,6 +71,8 @@ def run(  # noqa: PLR0913 - what to run, and how
     gc.enable()
     needed = frozenset(job.package for job in plan.jobs if job.package and job.id not in hits)
     project.hand_over(directory.path / DECLARED, project.Declared.of(checkout.project, checkout.tree, needed))
+    secrets = {name for one in checkout.pipeline.sessions for name in one.facts.secrets}
+    executor.secrets = redaction.texts(secrets, os.environ)
     executor.load({one.id for one in checkout.pipeline.sessions if one.package is None or one.package in needed})
     directory.write_cached(hits.values())
     from isonox.report import summary  # noqa: F401, PLC0415 - draws tables: imported while the noxfile is being loaded
@@ -104,7 +106,8 @@ def run(  # noqa: PLR0913 - what to run, and how
         )
         ended = loop.run()
     if executor.lost:
-        sys.stderr.write(f"note: jobs loaded the noxfile for themselves: {executor.lost}\n")
+        lost = redaction.without(executor.secrets, executor.lost)
+        sys.stderr.write(f"note: jobs loaded the noxfile for themselves: {lost}\n")
     with contextlib.suppress(StateError):  # only forecasts are compared with it
         directory.write_end(End(slots=executor.slots, seconds=round(ended.seconds, 3)))
     return ended
