@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -14,10 +16,31 @@ if TYPE_CHECKING:
     from tests.conftest import MakeRepository
 
 
-def init(folder: Path) -> subprocess.CompletedProcess[str]:
+PYPROJECT = """
+[project]
+name = "thing"
+version = "1"
+requires-python = ">=3.11"
+
+[build-system]
+requires = ["hatchling>=1.27"]
+build-backend = "hatchling.build"
+
+[dependency-groups]
+ci = ["isonox[uv]", "pre-commit"]
+dev = ["Ruff>=0.9", "pytest", "mypy"]
+"""
+
+
+def init(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run `isonox init`."""
     return subprocess.run(
-        [sys.executable, "-m", "isonox", "init"], cwd=folder, check=False, capture_output=True, text=True
+        [sys.executable, "-m", "isonox", "init"],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
     )
 
 
@@ -30,8 +53,10 @@ def test_writes_what_the_repository_has_something_for(repository: MakeRepository
 
     assert 0 == done.returncode, done.stderr
     assert ["lint", "format", "types", "tests", "coverage", "security"] == list(loader.load(made.path).stages)
-    assert "uv add --group ci 'isonox[uv]'" in done.stdout
+    assert "uv add --group ci 'isonox[uv] @ " in done.stdout
+    assert "uv add --group lint black" in done.stdout
     assert "uv add --group security bandit" in done.stdout
+    assert "uv add --group tests" not in done.stdout
     assert "make ci" == done.stdout.strip().splitlines()[-1].strip()
     assert {".isonox/", ".nox/"} <= set((made.path / ".gitignore").read_text().split())
     assert ".isonox/env/bin/nox -s lint --" in (made.path / ".pre-commit-config.yaml").read_text()
@@ -50,3 +75,33 @@ def test_nothing_that_exists_is_overwritten(repository: MakeRepository) -> None:
     assert "# mine too\n" == (made.path / "Makefile").read_text()
     assert "kept     noxfile.py" in first.stdout
     assert "wrote" not in second.stdout
+
+
+def test_only_what_the_groups_lack_is_proposed(repository: MakeRepository) -> None:
+    """A stage falls back to `dev` where that has its tools; the build backend is one of them."""
+    made = repository({"pyproject.toml": PYPROJECT, "test_it.py": ""})
+
+    proposed = [line.strip() for line in init(made.path).stdout.splitlines() if line.startswith("  uv add")]
+
+    assert [
+        "uv add --group ci pre-commit-hooks",
+        "uv add --group dev coverage",
+        "uv add --group coverage coverage",
+        "uv add --group security bandit detect-secrets zizmor",
+        "uv add --group build build twine hatchling",
+    ] == proposed
+
+
+def test_the_script_block_names_the_repository_that_isonox_came_from(repository: MakeRepository) -> None:
+    """A nox that knows nothing of isonox would look for a release otherwise; and so would uv."""
+    made = repository()
+    installed = made.path.parent / "site" / "isonox-0.1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: isonox\nVersion: 0.1.0\n")
+    origin = {"url": "https://example.org/isonox", "vcs_info": {"vcs": "git", "requested_revision": "v1"}}
+    (installed / "direct_url.json").write_text(json.dumps(origin))
+
+    done = init(made.path, PYTHONPATH=str(installed.parent))
+
+    assert '"isonox[uv] @ git+https://example.org/isonox@v1"' in (made.path / "noxfile.py").read_text()
+    assert "uv add --group ci 'isonox[uv] @ git+https://example.org/isonox@v1' pre-commit" in done.stdout

