@@ -17,11 +17,23 @@ from isonox.verbs.table import verbs
 
 if TYPE_CHECKING:
     from invoke.context import Context
+    from invoke.parser.argument import Argument
 
     from isonox.verbs.declaration import Verb
 
 #: Invoke makes an option's kind from its default value.
 _DEFAULTS: dict[Kind, Any] = {Kind.FLAG: False, Kind.LIST: None, Kind.INTEGER: 0, Kind.TEXT: ""}
+
+
+class _Task(Task[Any]):
+    """A task whose list options need a value: Invoke takes one without for one that was not given."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:  # noqa: FBT001 - Invoke's own
+        """Return the arguments, none of which has a value yet."""
+        found = super().get_arguments(ignore_unknown_help)
+        for argument in found:
+            argument.raw_value = None
+        return found
 
 
 def task_of(verb: Verb) -> Task[Any]:
@@ -47,7 +59,7 @@ def task_of(verb: Verb) -> Task[Any]:
     parameters.insert(0, inspect.Parameter("context", kind))
     body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     body.__doc__ = f"{verb.summary}\n\n{verb.description}".strip()
-    return Task(
+    return _Task(
         body,
         name=verb.name,
         positional=[argument.name for argument in verb.arguments if not argument.optional],

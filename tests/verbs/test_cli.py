@@ -123,10 +123,15 @@ def test_invoke_has_the_same_verbs_options_and_exit_codes(made: Repository) -> N
     listed = isonox(made.path, "--list", program="invoke").stdout
     green = isonox(made.path, "test", "--", "-k", "two words", program="invoke")
     red = isonox(made.path, "ci", "--only", "lint", "--jobs", "1", program="invoke")
+    both = isonox(made.path, "plan", "--only", "lint", "--only", "tests", program="invoke")
+    nothing = isonox(made.path, "ci", "--only", program="invoke")
 
     assert all(f"  {verb.name} " in listed for verb in verbs())
     assert 0 == green.returncode, green.stderr
     assert 1 == red.returncode, red.stderr
+    assert "2 jobs" in both.stdout
+    assert 1 == nothing.returncode
+    assert "needed value" in nothing.stderr
 
 
 def test_outside_of_git_and_without_a_noxfile(tmp_path: Path) -> None:
