@@ -55,6 +55,20 @@ def test_a_good_project_is_kept_and_a_broken_wheel_is_red(sharing: MakeRepositor
     assert "import till (it said nothing)" in ending.record.reason, ending.output
 
 
+def test_a_description_that_the_index_would_not_show_is_red(sharing: MakeRepository) -> None:
+    """The reason is what twine says of it."""
+    repo = sharing(NOXFILE, base="supply-chain")
+    pyproject = (repo.path / "pyproject.toml").read_text(encoding="utf-8")
+    repo.write({"pyproject.toml": pyproject.replace('readme = "README.md"\n', "")})
+
+    run = repo.run_nox("-s", "build")
+
+    assert run.record.verdict is Verdict.FAILED
+    assert run.record.reason == (
+        "twine check: `long_description_content_type` missing. defaulting to `text/x-rst`. `long_description` missing."
+    )
+
+
 def test_a_wheel_without_modules_is_red(sharing: MakeRepository) -> None:
     """The backend is content, and so is twine. The description that twine wants is there."""
     settings = '[tool.hatch.build.targets.wheel]\ninclude = ["README.md"]\n'

@@ -83,6 +83,7 @@ def test_what_can_not_be_had_exits_5_and_the_rest_is_up(workspace: Path, isonox:
         assert "error: PostgreSQL 99 is not to be had here" in err
         assert "hint: set ISONOX_SERVICE_POSTGRES_URL" in err
     assert {"failed", "ready"} == {one["phase"] for one in json.loads(isonox("--json")[1])}
+    assert (0, "removed: PostgreSQL 99, which did not run\nended: Redis\n", "") == isonox("down")
 
 
 def test_servers_of_a_run_are_shown_and_left_alone(workspace: Path, isonox: Any) -> None:

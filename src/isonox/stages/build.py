@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _INPUTS = (lockfile.LOCK, "pyproject.toml#tool.uv", "**/.gitignore", "**/.hgignore", "LICEN[CS]E*", "README*")
 #: What is printed by a module's import that came to its end.
 _IMPORTED = "imported"
+#: What twine finds wrong, its lines not broken.
+_COMPLAINT = re.compile(r"^(?:WARNING|ERROR) +(.+?) *$", re.MULTILINE)
 #: Parts of build backends that take the version from git's tags.
 _FROM_GIT = {
     "dunamai", "flit-scm", "hatch-vcs", "poetry-dynamic-versioning", "setuptools-git-versioning", "setuptools-scm",
@@ -69,7 +72,7 @@ def build(
         """Build sdist and wheel, check them, and import the wheel from a clean environment."""
         tools = _Tools.of(session, install_tools(session, "build", "build", "twine", group=group))
         sdist, wheel = _built(session, _folder(session), tools)
-        session.run("twine", "check", "--strict", str(sdist), str(wheel))
+        _check(session, sdist, wheel)
         for path in (sdist, wheel):
             session.note(f"{path.name}: {max(1, round(path.stat().st_size / 1024))} KiB")
         _use(session, wheel, tools)
@@ -77,6 +80,14 @@ def build(
     if per_package:
         options = with_inputs(options, *_INPUTS)
     declare_session(name="build", python=python, per_package=per_package, tags=["build"], **options)(run_build)
+
+
+def _check(session: Session, sdist: Path, wheel: Path) -> None:
+    """Let twine look whether the package index would show the description; the session fails if not."""
+    done = outcome.run(session, "twine", "check", "--strict", str(sdist), str(wheel), env={"COLUMNS": "200"})
+    if done.failed:
+        said = dict.fromkeys(_COMPLAINT.findall(done.output))  # of sdist and wheel the same
+        session.error(f"twine check: {' '.join(said) or done}")
 
 
 def _folder(session: Session) -> Path:

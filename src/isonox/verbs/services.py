@@ -54,10 +54,16 @@ def services(
         _show(({**_described(found), "text": _log(place)} for place, found in chosen), json=json)
     elif action == "down":
         up = [(place, found) for place, found in chosen if found.owner is None]
+        ended = [
+            f"removed: {found.service.title}, which did not run"
+            if str(found.phase) == "failed" or not found.running
+            else f"ended: {found.service.title}"
+            for _, found in up
+        ]
         for place, _ in up:
             lease.end(place)
-        removed = [{"text": f"removed: {one}"} for one in state.sweep(checkout.root)]
-        _show([*({"text": f"ended: {found.service.title}"} for _, found in up), *removed], json=json)
+        ended += [f"removed: {one}" for one in state.sweep(checkout.root)]
+        _show(({"text": text} for text in ended), json=json)
     else:
         _show((_described(found) for _, found in chosen), json=json)
     return ExitCode.OK
