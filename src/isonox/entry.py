@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,8 @@ def _main() -> ExitCode:
 def _begun(root: Path, arguments: list[str]) -> ExitCode | None:
     """Begin with what a verb needs; return how a run ends that has been before."""
     running = arguments[0] in _RUNNING
+    if running:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # until jobs run: what has begun is cleared away
     anew = running and "--no-cache" in arguments
     if anew:
         _warm(root)

@@ -580,3 +580,17 @@ def dies(session):
     written = {path.name: path.read_bytes() for path in (folder / ".isonox" / "runs").rglob("*") if path.is_file()}
     assert b"thread ***\nat exit ***\n" in written["late.log"]
     assert [] == [name for name, content in written.items() if b"hunter2" in content]
+
+
+def test_a_run_that_is_stopped_before_it_begins_leaves_no_folder(checkout: Callable[[str], Path]) -> None:
+    """As with Ctrl-C: the noxfile is still being read."""
+    folder = checkout("import pathlib, time\npathlib.Path('reading').touch()\ntime.sleep(600)\n")
+    process = start(folder, "ci")
+    while not (folder / "reading").exists():
+        time.sleep(0.02)
+
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+
+    assert (ExitCode.INTERRUPTED, b"interrupted\n") == (process.returncode, said)
+    assert not (folder / ".isonox" / "runs").exists()
