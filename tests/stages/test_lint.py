@@ -112,7 +112,7 @@ def test_ruff_mends_nothing_whatever_it_is_configured_to_do(sharing: MakeReposit
 
 def test_looking_at_nothing_is_red(sharing: MakeRepository) -> None:
     """Every tool excludes every file by its configuration and is content: the stage is not."""
-    settings = '[tool.ruff]\nexclude = ["*"]\n[tool.black]\nextend-exclude = ".*"\n'
+    settings = '[tool.ruff]\nexclude = ["*"]\n[tool.black]\nextend-exclude = ".*"\nquiet = true\n'
     repo = sharing(
         {
             **_noxfile('lint(group="every")'),
