@@ -54,6 +54,14 @@ def test_a_good_project_is_kept_and_a_broken_wheel_is_red(sharing: MakeRepositor
 
     assert "import till (it said nothing)" in ending.record.reason, ending.output
 
+    settings = (repo.path / "pyproject.toml").read_text().replace('include = ["src", "README.md"]', "include = 3")
+    repo.write({"pyproject.toml": settings})
+    wrong = repo.run_nox("-s", "build")
+
+    assert "must be an array" in wrong.output
+    assert "without the package index" not in wrong.output  # it has nothing to do with that
+    assert wrong.record.reason.endswith("failed: exit 1"), wrong.record.reason
+
 
 def test_a_description_that_the_index_would_not_show_is_red(sharing: MakeRepository) -> None:
     """The reason is what twine says of it."""

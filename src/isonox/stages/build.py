@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 #: What decides how a package is built, beside itself. Build backends run in an environment without PYTHONPATH, so they
 #: are not seen reading.
 _INPUTS = (lockfile.LOCK, "pyproject.toml#tool.uv", "**/.gitignore", "**/.hgignore", "LICEN[CS]E*", "README*")
+#: What uv says, in one word or another, of what neither its cache nor a cached page of the index has.
+_NOT_CACHED = re.compile(r"\bnetwork\b|\boffline\b|no solution found", re.IGNORECASE)
 #: What is printed by a module's import that came to its end.
 _IMPORTED = "imported"
 #: What twine finds wrong, its lines not broken.
@@ -165,13 +168,14 @@ class _Tools(NamedTuple):
         Args:
             session: The running session.
             built: Projects that are built meanwhile.
-            argv: The command. It runs again with the package index if it fails without.
+            argv: The command. It runs again with the package index where it lacked something without.
         """
         env = {"UV": nox.virtualenv.UV, "UV_BUILD_CONSTRAINT": str(self.constraints)} if self.uv else {}
         if self.uv and all(backend in self.pinned for folder in built for backend in backends(folder)):
-            done = outcome.run(session, *argv, env={**env, "UV_OFFLINE": "1"}, external=True, held=True)
-            if not done.failed:
+            done = outcome.run(session, *argv, env={**env, "UV_OFFLINE": "1"}, external=True, shown="nothing")
+            if not (done.failed and _NOT_CACHED.search(done.output)):
                 sys.stdout.write(done.output)
+                outcome.judge(session, [f"{shlex.join(argv)} failed: {done}"] if done.failed else [])
                 return
             session.log("It failed without the package index: asking that.")
         session.run(*argv, env=env, external=True)

@@ -177,7 +177,7 @@ def _followed(session: Session, folder: Path, files: Sequence[str]) -> str:
         "--format",
         "json",
     ]
-    done = outcome.run(session, *argv, "--root-dir", str(folder), "--files-from", str(listing), data=True)
+    done = outcome.run(session, *argv, "--root-dir", str(folder), "--files-from", str(listing), shown="errors")
     broken = [(path, one) for path, several in (done.parsed() or {}).get("error_map", {}).items() for one in several]
     for path, one in broken:
         target = unquote(one["url"]).removeprefix(f"file://{folder}/")

@@ -98,7 +98,7 @@ def _kept(session: Session) -> list[str]:
 
 def _browser(session: Session, *, waived: bool) -> str:
     """Return the path of a browser, and note its version; without one the session ends."""
-    own = outcome.run(session, "python", "-c", _OWN, data=True).output.strip()
+    own = outcome.run(session, "python", "-c", _OWN, shown="errors").output.strip()
     found = own if own and Path(own).exists() else next(filter(None, map(shutil.which, _NAMES)), "")
     if not found:
         reason = (

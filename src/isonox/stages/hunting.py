@@ -83,7 +83,7 @@ def _run(
     argv = ["pytest", *own.arguments(), *(option for name, option in _PLAIN.items() if name in installed), *options]
     path = str(session.root / test.partition("::")[0])
     with nullcontext() if folder == session.root else session.chdir(folder):
-        return outcome.run(session, *argv, path, env={**own.variables(), **(env or {})}, data=True)
+        return outcome.run(session, *argv, path, env={**own.variables(), **(env or {})}, shown="errors")
 
 
 def _found(session: Session, left: Left | None, test: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import threading
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
 from isonox.sessions.commands import active_job
 from isonox.system import processes, terminal
@@ -62,8 +62,7 @@ def run(
     *argv: str,
     env: Mapping[str, str] | None = None,
     external: bool = False,
-    data: bool = False,
-    held: bool = False,
+    shown: Literal["all", "errors", "nothing"] = "all",
 ) -> Outcome:
     """Run a command of the session's environment to its end; a failure is returned, not raised.
 
@@ -74,19 +73,18 @@ def run(
         argv: The command.
         env: Variables beside those of the session.
         external: The program may be one from outside of the session's environment.
-        data: Its standard output is for the stage, not for people; standard error is shown, and not returned.
-        held: Nothing is shown.
+        shown: What people see of its output. If only errors, standard error is not returned; else it is.
     """
     job = active_job()
     command = shlex.join(argv)
     session.log(command if len(command) <= _SHOWN else f"{command[:_SHOWN]} ...")
     lines: list[str] = []
-    with _pumped(job, lines, None if data or held else sys.stdout) as out, _pumped(job, [], sys.stdout) as talk:
+    with _pumped(job, lines, sys.stdout if shown == "all" else None) as out, _pumped(job, [], sys.stdout) as talk:
         session.run(
             *argv,
             env=env,
             stdout=out,
-            stderr=talk if data else out,
+            stderr=talk if shown == "errors" else out,
             external=external or "error",
             log=False,
             success_codes=_ANY_CODE,

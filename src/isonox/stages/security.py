@@ -92,7 +92,7 @@ def _bandit(session: Session, files: Sequence[str], severity: Severity) -> str:
     argv += ["--ini", ".bandit"] if (session.root / ".bandit").is_file() else []
     findings = unread = lines = 0
     for batch in _batches(code):
-        done = outcome.run(session, *argv, *batch, data=True)
+        done = outcome.run(session, *argv, *batch, shown="errors")
         if (report := done.parsed()) is None or (done.failed and not report["results"]):
             return f"it stopped with {done}"
         for found in report["results"]:
@@ -130,7 +130,7 @@ def _detect_secrets(session: Session, files: Sequence[str], _severity: Severity)
             return f"{BASELINE} excludes every file: there is nothing to look at"
     total = 0
     for batch in _batches([name for name in files if name != BASELINE]):
-        done = outcome.run(session, *argv, "--", *batch, data=True)
+        done = outcome.run(session, *argv, "--", *batch, shown="errors")
         findings = [found for several in (done.parsed() or {}).get("results", {}).values() for found in several]
         if done.code == _BASELINE_UPDATED:
             session.note(f"{BASELINE} is behind the code: detect-secrets scan --baseline {BASELINE}")
@@ -157,7 +157,7 @@ def _zizmor(session: Session, files: Sequence[str], _severity: Severity) -> str:
     if not _workflows(files):
         return f"there is no workflow in {WORKFLOWS}"
     argv = ["zizmor", "--offline", "--no-progress", "--strict-collection", "--format", "json"]
-    done = outcome.run(session, *argv, *(_workflows(files) if session.posargs else [".github"]), data=True)
+    done = outcome.run(session, *argv, *(_workflows(files) if session.posargs else [".github"]), shown="errors")
     if not done.failed:
         return ""
     findings = [found for found in done.parsed() or () if not found["ignored"]]
