@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import configparser
-import contextlib
 import os
 import sqlite3
-import tomllib
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import ConfigurationError
 from isonox.model import shard
 from isonox.model.shard import Shard, session_of
 from isonox.sessions.recording import job_ids, session_id
-from isonox.stages import outcome
-from isonox.stages.options import Configuration
+from isonox.stages import configuration, outcome
+from isonox.stages.configuration import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,21 +76,16 @@ def chosen(root: Path) -> bool:
 def _configuration(folder: Path) -> Configuration | None:
     """Return the file that configures coverage in a folder, and what it says of a run."""
     for name in _FILES:
-        path, is_own = folder / name, name.startswith(".")
-        if not path.is_file():
+        found, is_own = configuration.sections(folder / name), name.startswith(".")
+        if found is None:
             continue
-        sections: dict[str, Any] = {}
-        with contextlib.suppress(configparser.Error, UnicodeDecodeError, tomllib.TOMLDecodeError):  # it says so itself
-            if path.suffix == ".toml":
-                document = tomllib.loads(path.read_text(encoding="utf-8"))
-                sections = document.get("tool", {}).get("coverage") or (document if is_own else {})
-            else:
-                parser = configparser.RawConfigParser(strict=False)
-                parser.read(path, encoding="utf-8")
-                named = [section for section in parser if is_own or section.startswith(_SECTION)]
-                sections = {section.removeprefix(_SECTION): dict(parser[section]) for section in named}
-        if is_own or any(sections.values()):
-            return Configuration(path, sections.get("run", {}))
+        if name.endswith(".toml"):
+            found = configuration.table(found, "tool.coverage") or (found if is_own else {})
+        else:
+            named = {section for section in found if is_own or section.startswith(_SECTION)}
+            found = {section.removeprefix(_SECTION): found[section] for section in named}
+        if is_own or any(found.values()):
+            return Configuration(folder / name, found.get("run", {}))
     return None
 
 

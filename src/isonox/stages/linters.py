@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from isonox.errors import ConfigurationError
 from isonox.sessions.arguments import check
-from isonox.stages import options, outcome
+from isonox.stages import configuration, options, outcome
 from isonox.stages.sources import import_roots
 
 if TYPE_CHECKING:
@@ -179,9 +179,9 @@ def used(root: Path, listed: set[str]) -> list[Linter]:
         linter
         for linter in LINTERS
         if (linter.takes_paths and canonicalize_name(linter.distribution) in listed)
-        or options.configuration(root, linter.table, *linter.files)
+        or configuration.of_tool(root, linter.table, *linter.files)
     ]
-    if any(linter.name == "black" for linter in found) and not options.configuration(root, "ruff.format"):
+    if any(linter.name == "black" for linter in found) and not configuration.of_tool(root, "ruff.format"):
         # two formatters would undo each other's work
         found = [linter for linter in found if linter.name != "ruff-format"]
     return found

@@ -1,11 +1,9 @@
-"""What all standard stages have in common: options, tool groups, Python versions, configuration of tools."""
+"""What all standard stages have in common: options, tool groups, Python versions."""
 
 from __future__ import annotations
 
-import configparser
-import contextlib
 import tomllib
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from packaging.utils import canonicalize_name
 
@@ -80,36 +78,6 @@ def pyproject(folder: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
-
-
-class Configuration(NamedTuple):
-    """The configuration of a tool: the file, and what its section says."""
-
-    path: Path
-    values: Mapping[str, Any]
-
-
-def configuration(folder: Path, table: str, *files: tuple[str, str | None]) -> Configuration | None:
-    """Return what a tool is configured by in a folder.
-
-    Args:
-        folder: Where to look.
-        table: The tool's table below `[tool]` of pyproject.toml, with dots; empty if it has none.
-        files: INI files that it reads, each with its section; None where the file alone means that the tool is used.
-    """
-    for name, section in files:
-        path = folder / name
-        if not path.is_file():
-            continue
-        parser = configparser.RawConfigParser(strict=False)
-        with contextlib.suppress(configparser.Error, UnicodeDecodeError):  # the tool says it better
-            parser.read(path, encoding="utf-8")
-        if section is None or parser.has_section(section):
-            return Configuration(path, dict(parser[section]) if section else {})
-    found: Any = pyproject(folder).get("tool", {})
-    for key in table.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return Configuration(folder / "pyproject.toml", found) if isinstance(found, dict) else None
 
 
 def install_tools(

@@ -11,8 +11,8 @@ from isonox.model.workspace import Package
 from isonox.sessions import interpreter, project
 from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import outcome, sources
-from isonox.stages.options import StageOptions, configuration, install_tools, with_inputs
+from isonox.stages import configuration, outcome, sources
+from isonox.stages.options import StageOptions, install_tools, with_inputs
 from isonox.stages.options import pythons as default_pythons
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _checks(session: Session, paths: Sequence[str]) -> list[_Check]:
     root = session.root
     if sources.name_paths(session.posargs, root):
         return [_Check(".", ())]
-    own = configuration(root, "mypy", *_FILES)
+    own = configuration.of_tool(root, "mypy", *_FILES)
     if own and own.values.keys() & set(_TARGETS):
         return [_Check(".", ())]
     if paths:
@@ -89,7 +89,7 @@ def _checks(session: Session, paths: Sequence[str]) -> list[_Check]:
     for package in project.workspace(root).packages or (Package(name="root", path="."),):
         code, tests = sources.of_package(root, package)
         targets = (*code, *tests)
-        own = configuration(root / package.path, "mypy", *_FILES) if package.path != "." else None
+        own = configuration.of_tool(root / package.path, "mypy", *_FILES) if package.path != "." else None
         if own:
             base = f"{package.path}/"
             inside = () if own.values.keys() & set(_TARGETS) else tuple(path.removeprefix(base) for path in targets)
