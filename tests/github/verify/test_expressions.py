@@ -12,22 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isonox.github.verify.expressions import (
-    ExpressionError,
-    condition,
-    evaluate,
-    has_status_function,
-    interpolate,
-    parse,
-    parts,
-    to_string,
-    truthy,
-)
+from isonox.github.verify.expressions import ExpressionError, parse
+from isonox.github.verify.templates import condition, has_status_function, interpolate, parts
+from isonox.github.verify.values import to_string, truthy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from isonox.github.verify.expressions import Value
+    from isonox.github.verify.values import Value
 
 CORPUS: dict[str, Any] = json.loads((Path(__file__).parent / "corpus" / "expressions.json").read_text("utf-8"))
 CONTEXTS: dict[str, Value] = {
@@ -61,7 +53,7 @@ def tagged(value: Value) -> object:
 def message(text: str, contexts: dict[str, Value] = CONTEXTS) -> str:
     """Return what evaluating a text complains about."""
     with pytest.raises(ExpressionError) as caught:
-        evaluate(text, contexts, FUNCTIONS)
+        parse(text).evaluate(contexts, FUNCTIONS)
     return str(caught.value)
 
 
@@ -72,7 +64,7 @@ def test_github_agrees(family: str) -> None:
     wrong = []
     for text, expected in CORPUS["families"][family]:
         try:
-            found: object = {"value": tagged(evaluate(text, CORPUS["contexts"], functions))}
+            found: object = {"value": tagged(parse(text).evaluate(CORPUS["contexts"], functions))}
         except ExpressionError:
             found = "error"
         if json.dumps(expected, sort_keys=True) != json.dumps(found, sort_keys=True):
@@ -110,7 +102,7 @@ def test_the_corpus_is_there() -> None:
 )
 def test_the_runner_decides_where_the_library_differs(text: str, expected: Value) -> None:
     """These are the corners that the corpus leaves out."""
-    assert expected == evaluate(text, CONTEXTS)
+    assert expected == parse(text).evaluate(CONTEXTS)
 
 
 @pytest.mark.parametrize(
@@ -154,18 +146,18 @@ def test_an_error_says_what_and_where(text: str, expected: str) -> None:
 
 def test_names_are_found_in_any_case() -> None:
     """Contexts, properties and functions; a name as written goes before others."""
-    assert evaluate("ENV.path", {"env": {"PATH": "upper", "path": "lower"}}) == "lower"
-    assert evaluate("ENV.Path", {"Env": {"PATH": "upper", "path": "lower"}}) == "upper"
-    assert evaluate("HASHFILES('a', 'b')", {}, {"hashFiles": lambda *names: f"{len(names)} files"}) == "2 files"
+    assert parse("ENV.path").evaluate({"env": {"PATH": "upper", "path": "lower"}}) == "lower"
+    assert parse("ENV.Path").evaluate({"Env": {"PATH": "upper", "path": "lower"}}) == "upper"
+    assert parse("HASHFILES('a', 'b')").evaluate({}, {"hashFiles": lambda *names: f"{len(names)} files"}) == "2 files"
 
 
 def test_a_filtered_array_becomes_a_plain_one() -> None:
     """Indices apply to each member only within the expression."""
-    labels = evaluate("github.event.labels.*.name", CONTEXTS)
+    labels = parse("github.event.labels.*.name").evaluate(CONTEXTS)
 
     assert list is type(labels)
     assert labels == ["bug", "docs"]
-    assert evaluate("labels[1]", {"labels": labels}) == "docs"
+    assert parse("labels[1]").evaluate({"labels": labels}) == "docs"
 
 
 def test_branches_are_only_evaluated_when_needed() -> None:
@@ -173,8 +165,8 @@ def test_branches_are_only_evaluated_when_needed() -> None:
     called: list[str] = []
     functions = {"success": lambda: called.append("success"), "failure": lambda: called.append("failure")}
 
-    evaluate("false && failure() || true || failure()", {}, functions)
-    evaluate("case(true, success(), failure())", {}, functions)
+    parse("false && failure() || true || failure()").evaluate({}, functions)
+    parse("case(true, success(), failure())").evaluate({}, functions)
 
     assert ["success"] == called
 
@@ -325,11 +317,11 @@ def test_parsing_fails_in_one_way_only(text: str) -> None:
 @given(values)
 def test_json_there_and_back(value: Value) -> None:
     """ToJSON writes what fromJSON reads, and what Python reads."""
-    written = evaluate("toJSON(context)", {"context": value})
+    written = parse("toJSON(context)").evaluate({"context": value})
 
     assert isinstance(written, str)
     assert value == json.loads(written)
-    assert value == evaluate("fromJSON(toJSON(context))", {"context": value})
+    assert value == parse("fromJSON(toJSON(context))").evaluate({"context": value})
 
 
 @given(st.floats(-1e300, 1e300) | st.integers(-(10**14), 10**14))
@@ -338,7 +330,7 @@ def test_numbers_survive_as_text(number: float) -> None:
     text = to_string(number)
 
     assert math.isclose(number, float(text), rel_tol=1e-14)
-    assert evaluate(text, {}) == evaluate(f"fromJSON('{text}')", {})
+    assert parse(text).evaluate({}) == parse(f"fromJSON('{text}')").evaluate({})
     assert condition(f"'{text}' == {text}", {})
 
 
@@ -347,5 +339,5 @@ def test_a_string_survives_as_a_literal(text: str) -> None:
     """With its apostrophes doubled, also in a template."""
     literal = "'" + text.replace("'", "''") + "'"
 
-    assert text == evaluate(literal, {})
+    assert text == parse(literal).evaluate({})
     assert f"<{text}>" == interpolate(f"<${{{{ {literal} }}}}>", {})

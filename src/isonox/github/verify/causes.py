@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from isonox.errors import UsageError, did_you_mean
-from isonox.github.verify import globs, scenarios
+from isonox.github.verify import commands, globs, scenarios
 from isonox.github.verify.faults import Kind
 from isonox.github.verify.finding import Finding, found_at
-from isonox.github.verify.steps import ALLS_GREEN, CANCELLED, DOWNLOAD, FAILURE, GATES, SKIPPED, SUCCESS
+from isonox.github.verify.steps import ALLS_GREEN, CANCELLED, DOWNLOAD, FAILURE, SKIPPED, SUCCESS
 from isonox.github.verify.workflow_file import scalar_text
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def find_gate(workflow: Workflow, asked: str | None) -> tuple[str, str]:
 
 def runs_gate(job: Job) -> bool:
     """Return whether a job runs `isonox gate`."""
-    return any(GATES.search(step.script) for step in job.every_step())
+    return any(commands.GATES.search(step.script) for step in job.every_step())
 
 
 def named_skips(gate: Job) -> frozenset[str]:
@@ -357,7 +357,7 @@ class _Search:
 def _judges(step: Step) -> bool:
     return (
         step.uses == ALLS_GREEN
-        or bool(GATES.search(step.script))
+        or bool(commands.GATES.search(step.script))
         or any(scenarios.JUDGES.search(text) for _, text in scenarios.texts(step.node))
     )
 

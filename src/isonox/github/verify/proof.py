@@ -5,37 +5,28 @@ Whether it should be green is decided here from what was injected and what ran; 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from isonox.errors import ConfigurationErrors
-from isonox.github.verify import causes, scenarios, triggers
-from isonox.github.verify.faults import BENIGN, OF_CACHED, OF_JOBS, OF_SESSIONS, Facts, Fault, Kind
+from isonox.github.verify import causes, choice, commands, scenarios, triggers
+from isonox.github.verify.faults import BENIGN, Facts, Fault, Kind
 from isonox.github.verify.finding import Finding
 from isonox.github.verify.simulation import Simulator
-from isonox.github.verify.steps import OURS, PLANS, RESTORE, RESULTS, SKIPPED, SUCCESS, by_name
-from isonox.github.verify.workflow_file import scalar_text
+from isonox.github.verify.steps import RESTORE, RESULTS, SKIPPED, SUCCESS, by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from isonox.github.verify.scenarios import Scenario
-    from isonox.github.verify.simulation import Instance, Outcomes
+    from isonox.github.verify.simulation import Outcomes
     from isonox.github.verify.workflow_file import Job, Workflow
     from isonox.model.plan import Plan
 
 #: Counter-examples that are shown: one for each cause.
 SHOWN = 10
-#: Two faults at a time are tried up to this number, in all scenarios together; then evenly chosen ones of them.
-PAIRS = 40_000
-#: Jobs of one matrix, and sessions of one job, that get faults of their own; they differ in nothing but their names.
-ALIKE = 20
-#: What an `if` may read that scenarios and simulation give it; anything else may be different in another run.
-_GIVEN = ("needs.", "github.event_name", "github.ref", "github.base_ref", "github.head_ref", "github.repository")
 
 
 class CounterExample(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,14 +128,13 @@ class _Prover:
         self.labels: dict[tuple[str, int], str] = {}
         self.carrying: set[str] = set()
         self.judged_jobs = 0
-        self.reduced: dict[str, None] = {}
-        self.pairs = PAIRS
+        self.choice = choice.Choice(planned=plan is not None)
         self.ran: set[str] = set()
 
     def prove(self, why: str) -> Proof:
         alone = not self.workflow.jobs[self.gate].needs and len(self.workflow.jobs) > 1  # no run shows more than that
         groups = [] if alone else self._groups()
-        self.pairs = PAIRS // max(1, len(groups))
+        self.choice.pairs //= max(1, len(groups))
         for label, scenario in groups:
             self._scenario(label, scenario)
         found = sorted(self.found.values(), key=lambda one: len(one.faults))
@@ -155,7 +145,7 @@ class _Prover:
                 places.add((one.file, one.line))
                 findings.append(one)
         for job in self.others:
-            if job.id not in self.ran and groups and _may_skip(job):
+            if job.id not in self.ran and groups and choice.may_skip(job):
                 self.in_doubt[f"job {job.id!r} never ran: its `if` asks for something that is not simulated"] = None
         if not groups and not alone:
             self.in_doubt["no event that a gate is for starts the workflow: pull_request, push, merge_group"] = None
@@ -179,7 +169,7 @@ class _Prover:
             (job.id, step.id)
             for job in self.workflow.jobs.values()
             for step in job.steps
-            if self.facts and (PLANS.search(step.script) or step.uses == RESTORE)
+            if self.facts and (commands.PLANS.search(step.script) or step.uses == RESTORE)
         )
         reads = scenarios.reads(self.workflow)
         groups: dict[str, tuple[list[str], Scenario]] = {}
@@ -192,7 +182,7 @@ class _Prover:
         """Yield every situation, with the kinds of stores and changes that make a difference."""
         every = [step for job in self.workflow.jobs.values() for step in job.every_step()]
         stored = any(step.uses == RESTORE and RESULTS in step.node.node("with").text("path") for step in every)
-        based = any("--base" in step.script and OURS.search(step.script) for step in every)
+        based = any("--base" in step.script and commands.OURS.search(step.script) for step in every)
         for scenario in scenarios.scenarios(self.workflow, known):
             if self.facts:
                 yield from scenarios.varied(scenario, self.facts.plan, stored=stored, based=based)
@@ -209,7 +199,7 @@ class _Prover:
             yield f"steps of the gate that are taken to succeed: {', '.join(trusted)}"
         if called := [job.id for job in self.others if "uses" in job.node]:
             yield f"reusable workflows, each taken as one job: {', '.join(called)}"
-        yield from self.reduced
+        yield from self.choice.reduced
 
     def _scenario(self, label: str, scenario: Scenario) -> None:
         if self.plan:
@@ -217,14 +207,14 @@ class _Prover:
         simulator = Simulator(self.workflow, scenario, self.facts, self.gate, cancels_rest=False)
         baseline = simulator.run()
         if self.facts:
-            self.carrying = {name for name, end in baseline.items() if any(map(_works, end.instances))}
+            self.carrying = {name for name, end in baseline.items() if any(one.works for one in end.instances)}
         for job in self.others:
             for number, values in enumerate(simulator.variables(job.id)):
                 self.labels[job.id, number] = causes.label(values)
         self.ran |= {name for name, end in baseline.items() if end.instances}
         self.judged_jobs = max(self.judged_jobs, sum(len(baseline[job.id].instances) for job in self.others))
-        singles = [fault for job in self.others for fault in self._faults(job, baseline)]
-        pairs = self._pairs(singles, simulator, baseline)
+        singles = [fault for job in self.others for fault in self.choice.of_job(job, baseline[job.id])]
+        pairs = self.choice.of_two(singles, simulator, baseline)
         simulators = [simulator]
         if any(simulator.fails_fast(job.id) and len(baseline[job.id].instances) > 1 for job in self.others):
             simulators.append(Simulator(self.workflow, scenario, self.facts, self.gate, cancels_rest=True))
@@ -236,50 +226,6 @@ class _Prover:
             for pair in pairs:
                 if bad.isdisjoint(pair):
                     self._try(label, one, pair)
-
-    def _faults(self, job: Job, baseline: Outcomes) -> Iterator[Fault]:
-        """Yield everything that can happen to a job that runs."""
-        name = job.id
-        for number in self._chosen(len(baseline[name].instances)):
-            instance = baseline[name].instances[number]
-            for place in self._chosen(len(instance.ran)):
-                left = instance.ran[place]
-                kinds = OF_CACHED if left.kind is Kind.CACHED else OF_SESSIONS
-                yield from (Fault(kind, name, number, left.session) for kind in kinds)
-            if not _works(instance):
-                yield from (
-                    Fault(Kind.FAILS, name, number, step=step) for step in _breakable(job, instance.skipped_steps)
-                )
-            yield from (Fault(kind, name, number) for kind in OF_JOBS)
-        if baseline[name].instances and (self.facts or _may_skip(job)):
-            yield Fault(Kind.SKIPPED, name, -1)
-
-    def _chosen(self, count: int) -> Sequence[int]:
-        """Return which of so many alike get faults: all, or of very many some."""
-        if count <= ALIKE:
-            return range(count)
-        self.reduced[f"of more than {ALIKE} jobs of a matrix, or sessions of a job, some stand for all"] = None
-        return range(0, count, math.ceil(count / ALIKE))
-
-    def _pairs(self, singles: Sequence[Fault], simulator: Simulator, baseline: Outcomes) -> list[tuple[Fault, Fault]]:
-        """Return two faults at a time that can strike together."""
-        chosen: dict[Any, Fault] = {}
-        for fault in singles:
-            last = len(baseline[fault.job].instances) - 1
-            if fault.instance in (-1, 0, last):
-                sessions = baseline[fault.job].instances[fault.instance].ran
-                if not fault.session or fault.session in (sessions[0].session, sessions[-1].session):
-                    # Two faults that do the same to a job do the same to the run.
-                    same = (fault.job, fault.instance, simulator.run((fault,))[fault.job], fault.kind is Kind.CANCELLED)
-                    chosen.setdefault(same, fault)
-            else:
-                note = "two faults at once: the first and the last job of a matrix stand for all between them"
-                self.reduced[note] = None
-        pairs = [(one, other) for one, other in combinations(chosen.values(), 2) if _together(one, other)]
-        step = math.ceil(len(pairs) / self.pairs)
-        if step > 1:
-            self.reduced[f"two faults at once: of {len(pairs):,} cases every {step}th was tried"] = None
-        return pairs[::step] if step else pairs
 
     def _try(self, label: str, simulator: Simulator, faults: tuple[Fault, ...]) -> bool:
         """Run one case; return whether the gate is right."""
@@ -382,35 +328,5 @@ class _Prover:
         return f"job {fault.job!r}{f' ({which})' if which else ''} {fault.kind.value}{where}"
 
 
-def _works(instance: Instance) -> bool:
-    """Return whether sessions ran in a job; it may also only tell of those that need not."""
-    return any(left.kind is not Kind.CACHED for left in instance.ran)
-
-
 def _plans(job: Job) -> bool:
-    return any(PLANS.search(step.script) for step in job.steps)
-
-
-def _breakable(job: Job, skipped: tuple[int, ...]) -> Iterator[int]:
-    """Yield steps that stand for all that may fail: a script, and each whose failure is overlooked."""
-    runs = [number for number in range(len(job.steps)) if number not in skipped]
-    tolerant = [number for number in runs if "continue-on-error" in job.steps[number].node]
-    strict = [number for number in runs if number not in tolerant]
-    scripts = [number for number in strict if "run" in job.steps[number].node]
-    yield from tolerant
-    yield from (scripts or strict or [-1])[-1:]
-
-
-def _may_skip(job: Job) -> bool:
-    """Return whether the job's condition may be false for a reason that is not simulated."""
-    text = scalar_text(job.node.get("if"))
-    reads = [read for one in scenarios.expressions_in(("if",), text) for read in one.reads]
-    return any(not f"{read}.".startswith(_GIVEN) for read in reads)
-
-
-def _together(one: Fault, other: Fault) -> bool:
-    if one.job != other.job:
-        return True
-    if Kind.SKIPPED in (one.kind, other.kind):
-        return False
-    return one.instance != other.instance or (one.session != other.session and bool(one.session and other.session))
+    return any(commands.PLANS.search(step.script) for step in job.steps)

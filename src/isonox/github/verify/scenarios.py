@@ -12,14 +12,15 @@ import re
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from isonox.github.verify import expressions, values
+from isonox.github.verify import templates, values
 from isonox.github.verify.expressions import ExpressionError
 from isonox.github.verify.workflow_file import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from isonox.github.verify.expressions import Expression, Value
+    from isonox.github.verify.expressions import Expression
+    from isonox.github.verify.values import Value
     from isonox.github.verify.workflow_file import Job, Step, Workflow
     from isonox.model.plan import Plan
 
@@ -169,9 +170,8 @@ def texts(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
 
 def expressions_in(path: tuple[str, ...], text: str) -> tuple[Expression, ...]:
     """Return the expressions in a text; an `if` needs no braces around one."""
-    if path[-1:] == ("if",) and not _NAMED & set(path) and "${{" not in text:
-        return (expressions.parse(text),) if text.strip() else ()
-    return expressions.parts(text) if "${{" in text else ()
+    is_condition = path[-1:] == ("if",) and not _NAMED & set(path)
+    return templates.in_condition(text) if is_condition or "${{" in text else ()
 
 
 def by_event(job: Job) -> bool:

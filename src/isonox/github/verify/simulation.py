@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isonox.errors import ConfigurationError
 from isonox.github.jobs import MATRIX_LIMIT
-from isonox.github.verify import expressions, matrix
+from isonox.github.verify import matrix, templates
 from isonox.github.verify.faults import Kind
 from isonox.github.verify.steps import CANCELLED, FAILURE, SKIPPED, SUCCESS, Crew, Shift, environment, flag
 from isonox.github.verify.workflow_file import scalar_text
@@ -20,10 +20,10 @@ from isonox.github.verify.workflow_file import scalar_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from isonox.github.verify.expressions import Value
     from isonox.github.verify.faults import Facts, Fault, Left
     from isonox.github.verify.scenarios import Scenario
     from isonox.github.verify.steps import Judged, Uploaded
+    from isonox.github.verify.values import Value
     from isonox.github.verify.workflow_file import Job, Workflow
 
 _ENDS = {
@@ -57,6 +57,11 @@ class Instance(NamedTuple):
     judged: Judged | None = None
     skipped_steps: tuple[int, ...] = ()
     not_modelled: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def works(self) -> bool:
+        """Whether sessions ran in it; it may also only tell of those that need not."""
+        return any(left.kind is not Kind.CACHED for left in self.ran)
 
 
 class Outcome(NamedTuple):
@@ -180,9 +185,9 @@ class Simulator:
             "cancelled": lambda: cancelled,
         }
         text = job.node.text("if")
-        if not expressions.has_status_function(text) and not functions["success"]():
+        if not templates.has_status_function(text) and not functions["success"]():
             return False
-        return expressions.condition(text, contexts, functions)
+        return templates.condition(text, contexts, functions)
 
     def _contexts(self, job: Job, before: Outcomes) -> dict[str, Value]:
         needs: dict[str, Value] = {
@@ -199,7 +204,7 @@ class Simulator:
         key = (job.id, repr(contexts["needs"]))
         if key not in self._matrices:
             try:
-                found = matrix.expand(given, lambda text: expressions.interpolate(text, contexts))
+                found = matrix.expand(given, lambda text: templates.interpolate(text, contexts))
             except ConfigurationError as error:
                 self._matrices[key] = f"its matrix can't be evaluated: {error}"
             else:

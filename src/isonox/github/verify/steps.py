@@ -8,15 +8,16 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isonox.errors import ConfigurationError
-from isonox.github.verify import expressions, globs, scenarios, shell
+from isonox.github.verify import commands, globs, scenarios, shell, templates
 from isonox.github.verify.faults import RED, Kind, Left
+from isonox.github.verify.values import to_string, truthy
 from isonox.sessions.messages import SHARD_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from isonox.github.verify.expressions import Value
     from isonox.github.verify.faults import Facts
+    from isonox.github.verify.values import Value
     from isonox.github.verify.workflow_file import Action, Job, Node, Step, Workflow
 
 SUCCESS, FAILURE, CANCELLED, SKIPPED = "success", "failure", "cancelled", "skipped"
@@ -25,15 +26,11 @@ UPLOAD, DOWNLOAD, ALLS_GREEN = "actions/upload-artifact", "actions/download-arti
 RESTORE = "actions/cache/restore"
 #: What the key of a store that is there ends in.
 _THERE = "of-an-earlier-run"
-#: A script that isonox or nox takes part in.
-OURS = re.compile(r"\b(?:isonox|nox)\b")
 #: A script that may end otherwise than its commands do.
 _DECIDES = re.compile(r"\b(?:exit|false|test|return)\b|\[|!")
 #: A step that fails because an earlier one did, whose own failure was overlooked.
 _OF_STEPS = re.compile(r"\bsteps\.[\w-]+\.(?:outcome|conclusion)\b", re.IGNORECASE)
 _ENDS = re.compile(r"(?:^|\n)\s*(?:exit \d+|false)\s*\Z")
-PLANS = re.compile(r"\bisonox\s+plan\b.*--github")
-GATES = re.compile(r"\bisonox\s+gate\b")
 #: The part of the store that holds results.
 RESULTS = ".isonox/cache"
 _POSIX_SHELLS = frozenset({"", "bash", "sh"})
@@ -83,7 +80,7 @@ class Crew:
             for job in workflow.jobs.values()
             if job.id == gate
             or any(scenarios.JUDGES.search(text) for _, text in scenarios.texts(job.node.get("steps")))
-            or any(GATES.search(step.script) for step in job.every_step())
+            or any(commands.GATES.search(step.script) for step in job.every_step())
         }
 
         self._reads_needs: dict[Step, bool] = {}
@@ -147,7 +144,7 @@ class Shift:
         """Yield what the job hands to those that need it."""
         for name, text in job.node.node("outputs").items():
             try:
-                value = expressions.to_string(expressions.interpolate(str(text), self.contexts))
+                value = to_string(templates.interpolate(str(text), self.contexts))
             except ConfigurationError:
                 value = ""
             yield name, value
@@ -177,7 +174,7 @@ class Shift:
             return self._composite(step, contexts, step.action)
         script = step.script
         looked_at = (
-            OURS.search(script)
+            commands.OURS.search(script)
             or (self.job.id in self.crew.judging and _DECIDES.search(script))
             or (_OF_STEPS.search(step.condition) and _ENDS.search(script))
         )
@@ -187,7 +184,7 @@ class Shift:
         if "env" in node:
             contexts = {**contexts, "env": environment(contexts, contexts["env"], node.node("env"))}
         if "run" in node:
-            return self._script(step, expressions.to_string(expressions.interpolate(script, contexts)), contexts)
+            return self._script(step, to_string(templates.interpolate(script, contexts)), contexts)
         work = {UPLOAD: self._upload, DOWNLOAD: self._download, ALLS_GREEN: self._alls_green}.get(step.uses)
         if step.uses == RESTORE and self.crew.facts:
             work = self._restore
@@ -210,7 +207,7 @@ class Shift:
         inputs = {
             name: given[name]
             if name in given
-            else expressions.interpolate(node.node("inputs").node(name).text("default"), contexts)
+            else templates.interpolate(node.node("inputs").node(name).text("default"), contexts)
             for name in node.node("inputs")
         }
         steps: dict[str, Any] = {}
@@ -222,7 +219,7 @@ class Shift:
             failed = self._step(one, inner, steps, well=well) == FAILURE
             well = well and not (failed and not flag(one.node.get("continue-on-error"), inner))
         self.step_outputs = {
-            name: expressions.interpolate(node.node("outputs").node(name).text("value"), inner)
+            name: templates.interpolate(node.node("outputs").node(name).text("value"), inner)
             for name in node.node("outputs")
         }
         return well
@@ -304,26 +301,22 @@ class Shift:
         return named or ("pwsh" if self.contexts["runner"]["os"] == "Windows" else "")
 
     def _command(self, words: Sequence[str], _given: str) -> int:
-        facts = self.crew.facts
-        name = PurePosixPath(words[0]).name
-        rest = list(words[1:])
-        given = {"based": bool(_after(rest, "--base")), "restored": self.restored}
-        if facts and name == "isonox" and rest[:1] == ["plan"] and "--github" in rest:
-            self.step_outputs = facts.matrices(**given)
-            self.planned = RESTORE in {step.uses for step in self.job.every_step()}
-            self.ran.extend(Left(one, self.session_faults.get(one, Kind.CACHED)) for one in facts.known(**given))
-            return 0
-        if facts and name == "isonox" and rest[:1] == ["gate"] and "--results" in rest[:-1]:
-            problems = facts.problems(tuple(self.downloaded), _after(rest, "--results"), **given)
+        facts, command = self.crew.facts, commands.read(words)
+        if not facts or not command:
+            raise shell.NotModelled(f"runs {PurePosixPath(words[0]).name}")
+        if command.verb == "nox":
+            return int(any(self._nox(command.sessions, alone=command.alone)))
+        given = {"based": command.based, "restored": self.restored}
+        if command.verb == "gate":
+            problems = facts.problems(tuple(self.downloaded), command.results, **given)
             self.judged = Judged(problems=problems)
             return int(bool(problems))
-        while name in ("uvx", "uv", "python", "python3") and "nox" in rest:
-            name, rest = "nox", rest[rest.index("nox") + 1 :]
-        if facts and name in ("nox", "isonox-nox") and (sessions := _sessions(rest)):
-            return int(any(self._nox(sessions, alone="--no-dependencies" in rest)))
-        raise shell.NotModelled(f"runs {name}")
+        self.step_outputs = facts.matrices(**given)
+        self.planned = RESTORE in {step.uses for step in self.job.every_step()}
+        self.ran.extend(Left(one, self.session_faults.get(one, Kind.CACHED)) for one in facts.known(**given))
+        return 0
 
-    def _nox(self, sessions: list[str], *, alone: bool) -> list[bool]:
+    def _nox(self, sessions: Sequence[str], *, alone: bool) -> list[bool]:
         """Run sessions, and what they require unless they run alone; return for each whether it is red."""
         facts = self.crew.facts
         pending, names = [self._job_of(one) for one in reversed(sessions)], dict[str, None]()
@@ -358,9 +351,9 @@ _WELL, _BADLY = _status(well=True), _status(well=False)
 def _holds(step: Step, contexts: dict[str, Any], *, well: bool) -> bool:
     """Return whether a step runs. Here the status functions speak of the job's steps, not of its needs."""
     text = step.condition
-    if not well and not expressions.has_status_function(text):
+    if not well and not templates.has_status_function(text):
         return False
-    return expressions.condition(text, contexts, _WELL if well else _BADLY)
+    return templates.condition(text, contexts, _WELL if well else _BADLY)
 
 
 def flag(value: Any, contexts: Mapping[str, Value]) -> bool:
@@ -368,7 +361,7 @@ def flag(value: Any, contexts: Mapping[str, Value]) -> bool:
     if not isinstance(value, str):
         return bool(value)
     try:
-        return expressions.truthy(expressions.interpolate(value, contexts)) if "${{" in value else value == "true"
+        return truthy(templates.interpolate(value, contexts)) if "${{" in value else value == "true"
     except ConfigurationError:
         return False
 
@@ -382,19 +375,17 @@ def environment(contexts: dict[str, Any], outer: Mapping[str, str], *nodes: Node
     found = dict(outer)
     for node in nodes:
         seen = {**contexts, "env": dict(found)}
-        found |= {name: expressions.to_string(_value(text, seen)) for name, text in node.items()}
+        found |= _filled(node, seen)
     return found
 
 
-def _value(value: Any, contexts: dict[str, Any]) -> Value:
-    filled: Value = value
-    if isinstance(value, str) and "${{" in value:
-        filled = expressions.interpolate(value, contexts, _WELL)
-    return filled
-
-
 def _filled(node: Node, contexts: dict[str, Any]) -> dict[str, str]:
-    return {name: expressions.to_string(_value(value, contexts)) for name, value in node.items()}
+    return {name: _text(value, contexts) for name, value in node.items()}
+
+
+def _text(value: Any, contexts: dict[str, Any]) -> str:
+    is_template = isinstance(value, str) and "${{" in value
+    return to_string(templates.interpolate(value, contexts, _WELL) if is_template else value)
 
 
 def by_name(uploads: Iterable[Uploaded]) -> dict[str, Uploaded]:
@@ -413,15 +404,3 @@ def _names(text: str | None) -> list[str]:
     except ValueError:
         found = [part.strip() for part in (text or "").split(",")]
     return [one for one in found if one]
-
-
-def _after(words: list[str], option: str) -> str:
-    """Return the value of an option; empty without one."""
-    return words[words.index(option) + 1] if option in words[:-1] else ""
-
-
-def _sessions(words: list[str]) -> list[str]:
-    """Return what follows `-s` on nox's command line; nothing if there is more on it, which may leave work out."""
-    rest = [word for word in words if word and word != "--no-dependencies"]
-    named = rest[:1] in (["-s"], ["-e"], ["--session"], ["--sessions"])
-    return rest[1:] if named and not any(word.startswith("-") for word in rest[1:]) else []
