@@ -61,7 +61,7 @@ def runs_of(workflow: dict[str, Any], plan: Plan) -> Iterator[tuple[str, dict[st
         if isinstance(matrix, str):
             (output,) = re.findall(r"^\$\{\{ fromJSON\(needs\.plan\.outputs\.([\w-]+)\) }}$", matrix)
             assert f"${{{{ steps.plan.outputs.{output} }}}}" == workflow["jobs"]["plan"]["outputs"][output]
-            matrix = json.loads(jobs.outputs(plan)[output])
+            matrix = json.loads(jobs.matrices(jobs.group(plan))[output])
         assert ["include"] == list(matrix)
         for entry in matrix["include"]:
             yield name, filled(one, entry)
@@ -252,11 +252,11 @@ def test_every_job_ends(limits: list[float | None], minutes: int) -> None:
 def test_sessions_that_share_a_job_share_its_time() -> None:
     """A planned matrix says how much that is: ten minutes for each of its sessions, and a quarter of an hour."""
     plan = plan_of(*(job(f"tests-{number}", timeout_minutes=10) for number in range(300)))
-    entries = json.loads(jobs.outputs(plan)["tests"])["include"]
+    entries = json.loads(jobs.matrices(jobs.group(plan))["tests"])["include"]
 
     assert "${{ fromJSON(matrix.minutes) }}" == workflow_of(generated(plan))["jobs"]["tests"]["timeout-minutes"]
     assert {1: "25", 2: "35"} == {len(one["sessions"].split("\n")): one["minutes"] for one in entries}
-    (alone,) = json.loads(jobs.outputs(plan_of(job("a", timeout_minutes=None)))["a"])["include"]
+    (alone,) = json.loads(jobs.matrices(jobs.group(plan_of(job("a", timeout_minutes=None))))["a"])["include"]
     assert "360" == alone["minutes"]
 
 

@@ -206,7 +206,7 @@ def test_only_what_uv_can_install_is_asked_of_it() -> None:
 
 def test_the_matrices_are_one_line_of_json_each() -> None:
     """As `$GITHUB_OUTPUT` wants them; sessions that share a job stand on lines of their own."""
-    found = jobs.outputs(plan_of(job("lint"), *many(300, python="3.12").jobs))
+    found = jobs.matrices(jobs.group(plan_of(job("lint"), *many(300, python="3.12").jobs)))
 
     assert {"lint", "tests"} == set(found)
     alone = {"name": "lint", "sessions": "lint", "python": "", "artifact": "records.lint.0", "minutes": "360"}
@@ -226,9 +226,9 @@ def test_matrices_that_are_too_large_are_refused(letter: str, count: int) -> Non
     """
     small, large = (plan_of(*(job(f"t-{i}({letter * n})") for i in range(count))) for n in (90, 110))
 
-    assert jobs.outputs(small)
+    assert jobs.matrices(jobs.group(small))
     with pytest.raises(ConfigurationError, match=rf"of {count} jobs take 1,[\d,]+ bytes, and GitHub allows 1,048,576"):
-        jobs.outputs(large)
+        jobs.matrices(jobs.group(large))
 
 
 def test_more_stages_than_anybody_can_read_are_refused() -> None:
@@ -251,7 +251,7 @@ def test_ids_that_would_not_arrive_as_they_are_are_refused(text: str, reason: st
     """All of them at once, at each use of the plan: also when it is made anew on GitHub."""
     plan = plan_of(job("lint"), job(text), job(f"other-{text}"))
 
-    for use in (jobs.group, jobs.carriers, jobs.outputs):
+    for use in (jobs.group, jobs.carriers):
         with pytest.raises(ConfigurationErrors) as caught:
             use(plan)
         assert (f"session {text!r}: {reason}", f"session {f'other-{text}'!r}: {reason}") == caught.value.problems
@@ -302,7 +302,7 @@ def test_what_is_known_is_left_out_and_nothing_else_changes() -> None:
 
     assert [(one.id, one.jobs, one.needs) for one in jobs.group(plan)] == [(o.id, o.jobs, o.needs) for o in found]
     assert [[], [], [("b-1",)], [("a-2",)]] == [[pack.sessions for pack in one.packs] for one in found]
-    assert {found[2].id, found[3].id} == set(jobs.outputs(plan, None, {"lint", "a-1"}))
+    assert {found[2].id, found[3].id} == set(jobs.matrices(jobs.group(plan, known={"lint", "a-1"})))
     assert {"lint": [], "docs": [("docs",)]} == packs_of(plan_of(timed("lint"), timed("docs")), 600, "lint")
 
 

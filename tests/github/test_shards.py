@@ -68,8 +68,8 @@ def test_shards_share_no_job_even_where_sessions_do() -> None:
 
 def test_the_matrix_of_a_plan_names_shards_only_where_there_are_some() -> None:
     """A session that is not split has none; without any, the matrix is what it was."""
-    (matrix,) = jobs.outputs(PACKAGES).values()
-    (plain,) = jobs.outputs(plan_of(job("tests(web)", stage="tests", package="web"))).values()
+    (matrix,) = jobs.matrices(jobs.group(PACKAGES)).values()
+    (plain,) = jobs.matrices(jobs.group(plan_of(job("tests(web)", stage="tests", package="web")))).values()
 
     assert ["1/2", "2/2", None] == [entry.get("shard") for entry in json.loads(matrix)["include"]]
     assert "shard" not in plain

@@ -30,10 +30,10 @@ def test_the_document_says_everything_that_the_summary_says(
     passed = record(one, seconds=2.0, commit="abc")
     failed = record(two, Verdict.FAILED, seconds=3.5, tests=TestCounts(failed=1))
 
-    made = document.run_document(ended((one, passed), (two, failed), seconds=6.0))
+    made = msgspec.json.encode(document.of_run(ended((one, passed), (two, failed), seconds=6.0)))
     read = msgspec.json.decode(made, type=document.RunDocument)
 
-    assert made.startswith(b'{\n  "version": 1,\n')
+    assert made.startswith(b'{"version":1,')
     assert ("0.1.0", "20261121T104500Z-3fa94c") == (read.isonox, read.run)
     assert ("red", 1) == (read.verdict, read.exit_code)
     assert {"lint": Verdict.PASSED, "tests(x='1')": Verdict.FAILED} == read.verdicts

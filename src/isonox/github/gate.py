@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from isonox.errors import UsageError
 from isonox.github.jobs import PLAN
 from isonox.model.record import Record, blank_record, doubt
 from isonox.model.verdict import Verdict
@@ -25,6 +26,9 @@ _ENDED = {
 }
 
 
+_PAIRS = "for each job that the gate needs: JOB=${{ needs.JOB.result }}"
+
+
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a plan.
 
@@ -40,6 +44,25 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     def green(self) -> bool:
         """Whether every planned job passed, was cached or was waived, and there is no problem."""
         return not self.problems and all(record.verdict.green for record in self.records)
+
+
+def parsed_results(text: str) -> dict[str, str]:
+    """Read `JOB=RESULT` pairs.
+
+    Raises:
+        UsageError: There is none, or one is none, or a job has two.
+    """
+    found: dict[str, str] = {}
+    for pair in text.split():
+        job, _, result = pair.partition("=")
+        if not (job and result):
+            raise UsageError(f"--results: {pair!r} is not JOB=RESULT", hint=_PAIRS)
+        if job in found:
+            raise UsageError(f"--results: {job!r} has more than one result")
+        found[job] = result
+    if not found:
+        raise UsageError("--results is missing: how did the workflow jobs end?", hint=_PAIRS)
+    return found
 
 
 def judge(  # noqa: PLR0913 - everything that the gate knows

@@ -13,6 +13,7 @@ import msgspec
 
 from isonox.errors import ConfigurationError, ConfigurationErrors
 from isonox.github import packing
+from isonox.model.graph import reached
 from isonox.model.plan import PlannedJob
 from isonox.planning.graph import topological
 
@@ -183,11 +184,6 @@ def check_name(text: str) -> str:
     return f"{text[:half]}…{digest}…{text[-half:]}"
 
 
-def outputs(plan: Plan, target: Target | None = None, known: Collection[str] = ()) -> dict[str, str]:
-    """Return the matrices for a plan; for the arguments see `group`, for the rest `matrices`."""
-    return matrices(group(plan, target, known))
-
-
 def matrices(carriers: Sequence[Carrier]) -> dict[str, str]:
     """Return the matrix of each carrier as JSON: what the workflow's `plan` job hands to the others.
 
@@ -248,18 +244,8 @@ def _knotted(needs: Mapping[str, set[str]]) -> set[str]:
     try:
         TopologicalSorter(needs).prepare()
     except CycleError:
-        return {stage for stage in needs if stage in _reached(needs, stage)}
+        return {stage for stage in needs if stage in reached(needs[stage], needs)}
     return set()
-
-
-def _reached(needs: Mapping[str, set[str]], start: str) -> set[str]:
-    reached: set[str] = set()
-    frontier = list(needs[start])
-    while frontier:
-        if (stage := frontier.pop()) not in reached:
-            reached.add(stage)
-            frontier.extend(needs[stage])
-    return reached
 
 
 def _ids(keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:

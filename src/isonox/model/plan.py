@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+from isonox.model.graph import reached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PLAN_VERSION = 1
 
@@ -126,3 +131,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def by_id(self) -> dict[str, PlannedJob]:
         """Jobs by id."""
         return {job.id: job for job in self.jobs}
+
+    def part(self, jobs: Iterable[str]) -> Plan:
+        """Return the plan with some of its jobs only, and what they require."""
+        wanted = set(reached(jobs, {job.id: job.requires for job in self.jobs}))
+        return msgspec.structs.replace(self, jobs=tuple(job for job in self.jobs if job.id in wanted))

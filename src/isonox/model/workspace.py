@@ -7,6 +7,8 @@ from functools import cached_property
 
 import msgspec
 
+from isonox.model.graph import reached
+
 
 class EdgeKind(StrEnum):
     """Where a dependency between two packages is declared."""
@@ -87,12 +89,5 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def closure(self, name: str) -> tuple[str, ...]:
         """Return `name` and all packages that it depends on, in order of path; cycles are fine."""
-        reached = {name}
-        frontier = [name]
-        while frontier:
-            for target in self.dependencies.get(frontier.pop(), ()):
-                if target not in reached:
-                    reached.add(target)
-                    frontier.append(target)
         order = self._order
-        return tuple(sorted((one for one in reached if one in order), key=order.__getitem__))
+        return tuple(sorted((one for one in reached([name], self.dependencies) if one in order), key=order.__getitem__))

@@ -144,11 +144,6 @@ def of_run(ended: RunEnded) -> RunDocument:
     )
 
 
-def run_document(ended: RunEnded) -> bytes:
-    """Return the document as JSON, indented."""
-    return msgspec.json.format(msgspec.json.encode(of_run(ended)), indent=2)
-
-
 def _given(job: PlannedJob, record: Record) -> dict[str, str]:
     """Return the variables that make a session do what this job did: its shard, and the seed of its random order."""
     given = {SHARD_VARIABLE: job.shard} if job.shard else {}

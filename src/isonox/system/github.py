@@ -18,7 +18,7 @@ def without_secrets(environ: Mapping[str, str]) -> str:
 
     Source: https://docs.github.com/en/actions/how-tos/write-workflows/choose-what-workflows-do/use-secrets
     """
-    if environ.get("GITHUB_ACTIONS") != "true":
+    if not is_here(environ):
         return ""
     if environ.get("GITHUB_ACTOR") == "dependabot[bot]":
         return "GitHub gives Dependabot no secrets"
@@ -61,7 +61,7 @@ def target(environ: Mapping[str, str]) -> str:
 def other_commit(environ: Mapping[str, str], commit: str | None) -> str:
     """Return what is wrong if another commit is checked out than the one that GitHub runs the workflow for."""
     asked = environ.get("GITHUB_SHA", "")
-    if environ.get("GITHUB_ACTIONS") != "true" or not asked or asked == commit:
+    if not is_here(environ) or not asked or asked == commit:
         return ""
     return f"this run is for commit {asked[:7]}, and {(commit or 'none')[:7]} is checked out"
 

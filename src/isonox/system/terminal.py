@@ -6,12 +6,14 @@ import contextlib
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
+
+_Document = TypeVar("_Document")
 
 #: CSI, OSC and other escape sequences (ECMA-48), and control characters other than tab and newline.
 _ESCAPES = re.compile(
@@ -52,6 +54,21 @@ def write_data(text: str) -> None:
     with reader_may_leave():
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
+
+
+def write_json(document: object) -> None:
+    """Write a document to standard output as JSON, indented; see `write_data`."""
+    import msgspec  # noqa: PLC0415 - as above
+
+    write_data(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def write_document(document: _Document, show: Callable[[_Document], str], *, json: bool) -> None:
+    """Write a document to standard output: as JSON, or as people read it."""
+    if json:
+        write_json(document)
+    else:
+        write_data(show(document))
 
 
 @contextlib.contextmanager

@@ -81,7 +81,7 @@ def affected(
             ),
             outside=tuple(map(shown, inputs.owners(checkout.workspace, found.changes.paths).get("", ()))),
         )
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        terminal.write_json(document)
     elif packages:
         terminal.write_data("\n".join(_line(one.name, causes[one.name], explain=explain) for one in packages))
     return ExitCode.OK

@@ -60,7 +60,7 @@ def cache(
             pruned = store.prune(max_bytes=max_bytes, max_age_seconds=max_age_seconds, now=now)
         document = msgspec.to_builtins(pruned)
         text = cache_view.show_pruned(pruned)
-    terminal.write_data(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() if json else text)
+    terminal.write_document(document, lambda _: text, json=json)
     for problem in store.problems if action != "verify" else ():
         sys.stderr.write(f"warning: {problem}\n")
     return code

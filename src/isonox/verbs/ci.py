@@ -173,9 +173,9 @@ def _nothing_to_run(plan: Plan, hits: Mapping[str, Record], directory: RunDirect
 
 def _report(ended: RunEnded, *, json: bool) -> None:
     if json:
-        from isonox.report.document import run_document  # noqa: PLC0415 - as below
+        from isonox.report.document import of_run  # noqa: PLC0415 - as below
 
-        terminal.write_data(run_document(ended).decode())
+        terminal.write_json(of_run(ended))
     elif all(record.from_run for record in ended.records) and not ended.problems:
         from isonox.report import unchanged  # noqa: PLC0415 - as below
 

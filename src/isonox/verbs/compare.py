@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
-
 from isonox.errors import ExitCode, UsageError, did_you_mean
 from isonox.history import comparison
 from isonox.history.comparison import Side
@@ -44,10 +42,7 @@ def compare(
                 hint=f"name one of: {some(sorted(set(known)), 2 * _NAMED)}",
             )
     made = comparison.compare(*sides, jobs=job)
-    if json:
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(made), indent=2).decode())
-    else:
-        terminal.write_data(comparison_view.show(made, verbose=verbose))
+    terminal.write_document(made, lambda made: comparison_view.show(made, verbose=verbose), json=json)
     return ExitCode.OK if made.same else ExitCode.JOB_FAILED
 
 

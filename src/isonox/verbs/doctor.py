@@ -58,11 +58,9 @@ def doctor(*, json: Json = False) -> ExitCode:
 
     Exits 1 when something is broken, so that a run can't be green.
     """
-    checkout = Checkout.here()
-    checks = [*_noxfile(checkout), *_interpreters(checkout), *_lock(checkout), *_tools(), *_git(checkout)]
-    checks.extend((*_environment(checkout), *_services(checkout)))
+    checks = list(_checks(Checkout.here()))
     if json:
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(checks), indent=2).decode())
+        terminal.write_json(checks)
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("looked at", "", "found", "what to do"):
@@ -73,20 +71,26 @@ def doctor(*, json: Json = False) -> ExitCode:
     return ExitCode.JOB_FAILED if any(check.state is State.BROKEN for check in checks) else ExitCode.OK
 
 
-def _noxfile(checkout: Checkout) -> Iterator[Check]:
+def _checks(checkout: Checkout) -> Iterator[Check]:
+    """Yield all; without a noxfile that can be read, nobody knows what sessions need."""
     try:
-        count = len(checkout.pipeline.sessions)
+        pipeline = checkout.pipeline
     except IsonoxError as error:
-        yield Check(what="noxfile", state=State.BROKEN, found=error.message, fix=error.hint or "")
+        yield _broken("noxfile", error)
+        yield from (*_tools(), *_git(checkout), *_environment(checkout))
         return
-    yield Check(what="noxfile", state=State.OK, found=f"{count} sessions in {len(checkout.pipeline.stages)} stages")
+    count = len(pipeline.sessions)
+    yield Check(what="noxfile", state=State.OK, found=f"{count} sessions in {len(pipeline.stages)} stages")
+    yield from (*_interpreters(checkout), *_lock(checkout), *_tools(), *_git(checkout), *_environment(checkout))
+    yield from _services(checkout)
+
+
+def _broken(what: str, error: IsonoxError) -> Check:
+    return Check(what=what, state=State.BROKEN, found=error.message, fix=error.hint or "")
 
 
 def _interpreters(checkout: Checkout) -> Iterator[Check]:
-    try:
-        asked = {session.python for session in checkout.pipeline.sessions if isinstance(session.python, str)}
-    except IsonoxError:
-        return  # said by the check of the noxfile
+    asked = {session.python for session in checkout.pipeline.sessions if isinstance(session.python, str)}
     cache = files.state_directory(checkout.root) / "cache"
     for version in sorted(asked, key=lambda text: [int(part) if part.isdigit() else 0 for part in text.split(".")]):
         path = interpreters.find(version, cache=cache) or interpreter.nox_finds(version)
@@ -102,11 +106,7 @@ def _interpreters(checkout: Checkout) -> Iterator[Check]:
 
 
 def _lock(checkout: Checkout) -> Iterator[Check]:
-    try:
-        needed = any(session.facts.environment == "declared" for session in checkout.pipeline.sessions)
-    except IsonoxError:
-        return  # said by the check of the noxfile
-    if not needed:
+    if all(session.facts.environment != "declared" for session in checkout.pipeline.sessions):
         return
     if not (checkout.root / "uv.lock").exists():
         yield Check(what="uv.lock", state=State.BROKEN, found="missing", fix="uv lock")
@@ -114,7 +114,7 @@ def _lock(checkout: Checkout) -> Iterator[Check]:
     try:
         checkout.check_lock(checkout.pipeline.by_id)
     except IsonoxError as error:
-        yield Check(what="uv.lock", state=State.BROKEN, found=error.message, fix=error.hint or "")
+        yield _broken("uv.lock", error)
     else:
         yield Check(what="uv.lock", state=State.OK, found="agrees with pyproject.toml")
 
@@ -177,10 +177,8 @@ def _services(checkout: Checkout) -> Iterator[Check]:
         declared = distinct(service for session in checkout.pipeline.sessions for service in session.facts.services)
         wanted = backends.wanted(os.environ, checkout.config.service_backend or "")
     except UsageError as error:
-        yield Check(what=backends.VARIABLE, state=State.BROKEN, found=error.message, fix=error.hint or "")
+        yield _broken(backends.VARIABLE, error)
         return
-    except IsonoxError:
-        return  # said by the check of the noxfile
     for service in declared:
         if os.environ.get(service.url_variable):
             found = f"given by {service.url_variable}: not fresh, so verdicts are not reused"
@@ -189,7 +187,7 @@ def _services(checkout: Checkout) -> Iterator[Check]:
         try:
             choice = backends.choose(service, os.environ, wanted)
         except IsonoxError as error:
-            yield Check(what=service.title, state=State.BROKEN, found=error.message, fix=error.hint or "")
+            yield _broken(service.title, error)
             continue
         same = not choice.version or matches(service.version, choice.version)
         found = " ".join(filter(None, (choice.backend, choice.version, f"({choice.program})")))

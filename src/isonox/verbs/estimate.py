@@ -102,11 +102,9 @@ def estimate(
     runners = runners or RUNNERS
     checkout = Checkout.here()
     if run is not None:
-        validation = _validated(checkout, named(run), runners)
-        terminal.write_data(_json(validation) if json else _show_validation(validation))
+        terminal.write_document(_validated(checkout, named(run), runners), _show_validation, json=json)
     else:
-        document = _predicted(checkout, runners)
-        terminal.write_data(_json(document) if json else _show(document))
+        terminal.write_document(_predicted(checkout, runners), _show, json=json)
     return ExitCode.OK
 
 
@@ -224,7 +222,3 @@ def _show_validation(found: ValidationDocument) -> str:
     where = f"on {count(found.slots, 'core')}" if found.slots else "on GitHub"
     totals = [f"{found.run}: {count(found.jobs, 'job')} {where}, {found.timed} timed before, {found.red} red"]
     return plan_view.page(("", "predicted", "recorded", "error"), cells, totals)
-
-
-def _json(document: msgspec.Struct) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()

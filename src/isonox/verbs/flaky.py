@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
-
 from isonox.errors import ExitCode, NothingSelectedError, UsageError
 from isonox.history import flakiness
 from isonox.history.flakiness import FlakinessDocument
@@ -77,10 +75,7 @@ def _rank(run: Sequence[str], *, json: bool) -> ExitCode:
         tests=tuple(flakiness.ranked(tests, checkout.config.quarantine)),
         expired=tuple(one.test for one in checkout.config.quarantine if one.expired(today)),
     )
-    if json:
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-    else:
-        terminal.write_data(flaky_view.show(document))
+    terminal.write_document(document, flaky_view.show, json=json)
     return ExitCode.OK
 
 

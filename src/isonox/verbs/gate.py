@@ -9,21 +9,19 @@ from typing import Annotated
 
 from isonox.errors import ExitCode, StateError, UsageError
 from isonox.github import estimate
-from isonox.github.gate import judge
+from isonox.github.gate import judge, parsed_results
 from isonox.github.jobs import carriers
 from isonox.model.events import RunEnded
 from isonox.model.plan import Selection
 from isonox.report import summary
 from isonox.report.annotations import annotation_lines
-from isonox.report.document import run_document
+from isonox.report.document import of_run
 from isonox.sessions.messages import RUN_VARIABLE
 from isonox.sessions.run_directory import RunDirectory
 from isonox.system import clock, files, git, github, terminal
 from isonox.verbs import remote, splits
 from isonox.verbs.checkout import Checkout
 from isonox.verbs.declaration import Help, Json
-
-_PAIRS = "for each job that the gate needs: JOB=${{ needs.JOB.result }}"
 
 
 def gate(
@@ -38,9 +36,7 @@ def gate(
     It makes the plan anew and compares it with the records that the jobs left. On GitHub it also writes the job
     summary and annotations.
     """
-    if not results.strip():
-        raise UsageError("--results is missing: how did the workflow jobs end?", hint=_PAIRS)
-    ended_as = _results(results)
+    ended_as = parsed_results(results)
     checkout = Checkout.here()
     directory = _directory(checkout.root, run)
     plan = checkout.plan(Selection(base=base or None))
@@ -66,7 +62,7 @@ def gate(
         splits=split.wholes,
     )
     if json:
-        terminal.write_data(run_document(ended).decode())
+        terminal.write_json(of_run(ended))
     else:
         with terminal.reader_may_leave():
             summary.write(ended, terminal.stdout())
@@ -77,23 +73,6 @@ def gate(
     for problem in ended.problems:
         sys.stderr.write(f"error: {problem}\n")
     return ended.exit_code
-
-
-def _results(text: str) -> dict[str, str]:
-    """Read `JOB=RESULT` pairs.
-
-    Raises:
-        UsageError: One is none, or a job has two.
-    """
-    found: dict[str, str] = {}
-    for pair in text.split():
-        job, equals, result = pair.partition("=")
-        if not (job and equals and result):
-            raise UsageError(f"--results: {pair!r} is not JOB=RESULT", hint=_PAIRS)
-        if job in found:
-            raise UsageError(f"--results: {job!r} has more than one result")
-        found[job] = result
-    return found
 
 
 def _directory(root: Path, given: str | None) -> RunDirectory:
@@ -117,7 +96,7 @@ def _tell_github(ended: RunEnded, root: Path) -> None:
             files.append(Path(page), summary.markdown(ended))
         except StateError as error:
             sys.stderr.write(f"warning: there is no job summary: {error}\n")
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+    if github.is_here(os.environ):
         folder = root.relative_to(git.find_root(root)).as_posix()
         # Runners look for commands in standard error too, and standard output is the document's.
         for line in annotation_lines(ended.records, folder=folder):

@@ -70,10 +70,7 @@ def hunt(  # noqa: PLR0913 - the options of the verb
         repeat="" if worst is None else _repeat(test, session, worst),
         tries=done,
     )
-    if json:
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-    else:
-        terminal.write_data(flaky_view.show_hunt(document))
+    terminal.write_document(document, flaky_view.show_hunt, json=json)
     return ExitCode.JOB_FAILED if document.failures else ExitCode.OK
 
 

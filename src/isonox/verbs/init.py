@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from isonox.adopt.start import start
+from isonox.adopt.start import Started, start
 from isonox.errors import ExitCode
 from isonox.system import terminal
 from isonox.verbs.checkout import Checkout
@@ -19,11 +17,12 @@ def init(*, json: Json = False) -> ExitCode:
     """
     checkout = Checkout.here()
     started = start(checkout.root, checkout.workspace)
-    if json:
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(started), indent=2).decode())
-        return ExitCode.OK
+    terminal.write_document(started, _show, json=json)
+    return ExitCode.OK
+
+
+def _show(started: Started) -> str:
     lines = [f"wrote    {name}" for name in started.written]
     lines += [f"kept     {name} (it was there already)" for name in started.kept]
     lines += ["", "next:", *(f"  {command}" for command in started.commands)]
-    terminal.write_data("\n".join(lines))
-    return ExitCode.OK
+    return "\n".join(lines)

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
-
 from isonox.errors import ExitCode, UsageError
 from isonox.github import estimate
 from isonox.github import jobs as workflow_jobs
@@ -47,8 +45,11 @@ def plan(  # noqa: PLR0913 - the options of the verb
     if len(asked) > 1 or (json and (github or explain is not None)):
         raise UsageError(f"{' and '.join([*asked, *(['--json'] if json else [])])} do not go together")
     checkout = Checkout.here()
-    if packages or all_:
-        terminal.write_data(_declared(checkout, packages=packages, json=json))
+    if packages:
+        terminal.write_document(checkout.workspace, plan_view.show_workspace, json=json)
+        return ExitCode.OK
+    if all_:
+        terminal.write_document(checkout.pipeline, plan_view.show_pipeline, json=json)
         return ExitCode.OK
     selection = Selection(
         names=tuple(only),
@@ -65,18 +66,12 @@ def plan(  # noqa: PLR0913 - the options of the verb
     elif explain is not None:
         text = plan_view.explain(made, checkout.pipeline, explain, lambda job: results.explained(checkout, made, job))
         terminal.write_data(text)
-    elif json:
-        terminal.write_data(_json(made))
     else:
-        terminal.write_data(plan_view.show_plan(made, jobs or given_cores(os.environ), results.known(checkout, made)))
+        cores = jobs or given_cores(os.environ)
+        terminal.write_document(
+            made, lambda made: plan_view.show_plan(made, cores, results.known(checkout, made)), json=json
+        )
     return ExitCode.OK
-
-
-def _declared(checkout: Checkout, *, packages: bool, json: bool) -> str:
-    """Return what there is to plan from: the workspace's packages, or the whole pipeline."""
-    if packages:
-        return _json(checkout.workspace) if json else plan_view.show_workspace(checkout.workspace)
-    return _json(checkout.pipeline) if json else plan_view.show_pipeline(checkout.pipeline)
 
 
 def _write_matrices(checkout: Checkout, made: Plan) -> None:
@@ -98,7 +93,3 @@ def _write_matrices(checkout: Checkout, made: Plan) -> None:
     cached = f", {len(known)} cached" if known else ""
     span = wording.span(max((job.end for job in ran), default=0.0))
     sys.stderr.write(f"{sessions} in {runners}{cached}: about {span} with {estimate.RUNNERS} runners\n")
-
-
-def _json(document: msgspec.Struct) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()

@@ -14,7 +14,7 @@ from isonox.errors import IsonoxError, StateError
 from isonox.model import inputs
 from isonox.model.verdict import Verdict
 from isonox.sessions import surroundings
-from isonox.system import clock
+from isonox.system import clock, github
 from isonox.verbs.checkout import Checkout
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def known(checkout: Checkout, plan: Plan) -> dict[str, Entry]:
         StateError: The store can't be used.
     """
     wanted = [job.fingerprint for job in plan.jobs if job.fingerprint]
-    origins = ("github",) if _on_github() else ("local", "github")
+    origins = ("github",) if github.is_here(os.environ) else ("local", "github")
     found = checkout.store.find(wanted, now=clock.posix(), origins=origins)
     return {job.id: found[job.fingerprint] for job in plan.jobs if job.fingerprint in found}
 
@@ -153,7 +153,7 @@ class Results:
 
     def _entries(self, plan: Plan, records: list[Record], refused: dict[str, str]) -> Iterator[Entry]:
         """Yield what is stored: the jobs whose inputs are still what they were when the run began."""
-        part = _part(plan, [record.job for record in records])
+        part = plan.part(record.job for record in records)
         before = self.checkout.fingerprints(part)
         known = surroundings.recall(self.checkout.store)
         told = {record.job: surroundings.discovered(record) for record in records}
@@ -180,7 +180,7 @@ class Results:
                 named=of_parts(now.parts),
                 stored=stored,
                 expires=None if facts.cache_seconds is None else stored + _seconds(record, facts.cache_seconds),
-                origin="github" if _on_github() else "local",
+                origin="github" if github.is_here(os.environ) else "local",
             )
 
     def _counted(self, plan: Plan) -> Collection[str]:
@@ -228,18 +228,6 @@ def _seconds(record: Record, limit: float) -> float:
     return limit if record.verdict is Verdict.PASSED else min(limit, _WAIVER)
 
 
-def _part(plan: Plan, jobs: Iterable[str]) -> Plan:
-    """Return the plan with some of its jobs only, and what they require."""
-    wanted: set[str] = set()
-    frontier = list(jobs)
-    while frontier:
-        name = frontier.pop()
-        if name not in wanted and name in plan.by_id:
-            wanted.add(name)
-            frontier += plan.by_id[name].requires
-    return msgspec.structs.replace(plan, jobs=tuple(job for job in plan.jobs if job.id in wanted))
-
-
 def _again(root: Path, plan: Plan) -> dict[str, Fingerprint]:
     """Return the fingerprints of a plan's jobs as they are now."""
     again = Checkout(root)
@@ -280,7 +268,3 @@ def _above(folders: Iterable[str]) -> set[str]:
             found.add(above)
             above = above.rpartition("/")[0]
     return found
-
-
-def _on_github() -> bool:
-    return os.environ.get("GITHUB_ACTIONS") == "true"

@@ -98,7 +98,7 @@ def _show(entries: Iterable[dict[str, Any]], *, json: bool) -> None:
     """Print what there is to say, each with its text."""
     found = list(entries)
     if json:
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        terminal.write_json(found)
     elif found:
         terminal.write_data("\n".join(entry["text"] for entry in found))
     else:

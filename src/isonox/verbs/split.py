@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-import msgspec
-
 from isonox.errors import ExitCode, NothingSelectedError, StateError, UsageError
 from isonox.model.plan import Selection
 from isonox.model.shard import MOST, session_of
@@ -76,10 +74,7 @@ def split(
     stored = _store(checkout.root, recorded.values(), whole=split_ones <= recorded.keys()) if store else []
     found = [_balance(checkout.root, name, shards or counts[name], one) for name, one in recorded.items()]
     document = SplitDocument(sessions=tuple(found), stored=tuple(stored))
-    if json:
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-    else:
-        terminal.write_data(split_view.show(document))
+    terminal.write_document(document, split_view.show, json=json)
     for path in stored:
         sys.stderr.write(f"wrote {path}\n")
     return ExitCode.OK

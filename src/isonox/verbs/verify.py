@@ -66,10 +66,7 @@ def verify(
     """
     found = [_verified(path, gate, only_gate=only_gate) for path in _paths(file)]
     document = Verification(workflows=tuple(found))
-    if json:
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-    else:
-        terminal.write_data("\n".join(line for one in found for line in _show(one)))
+    terminal.write_document(document, _show, json=json)
     return ExitCode.OK if document.good else ExitCode.JOB_FAILED
 
 
@@ -166,7 +163,11 @@ def _uncommitted(path: Path, top: Path, name: str) -> Iterator[str]:
             yield f"{name} is not committed" + ("" if status.startswith("??") else " as it is: it differs from HEAD")
 
 
-def _show(one: Verified) -> Iterator[str]:
+def _show(document: Verification) -> str:
+    return "\n".join(line for one in document.workflows for line in _lines(one))
+
+
+def _lines(one: Verified) -> Iterator[str]:
     proof = one.proof
     yield f"{proof.file}: tried for{'' if proof.events else ' no event'}"
     yield from (f"  {event}" for event in proof.events)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
-
 from isonox.errors import ConfigurationError, DriftError, ExitCode, UsageError
 from isonox.github import files, pins
 from isonox.github.setting import Setting
@@ -53,7 +51,7 @@ def workflows(
     wanted = files.generate(checkout.plan(Selection()), setting, codeql=checkout.config.codeql and not setting.folder)
     drift = files.compare(top, wanted)
     if json:
-        terminal.write_data(msgspec.json.format(msgspec.json.encode(drift), indent=2).decode())
+        terminal.write_json(drift)
     theirs = [one for one in drift if not one.is_ours]
     if drift and (check or (theirs and not force)):
         shown = drift if check else theirs

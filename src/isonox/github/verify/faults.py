@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from isonox.errors import UsageError
 from isonox.github import jobs
-from isonox.github.gate import judge
+from isonox.github.gate import judge, parsed_results
 from isonox.model.record import Record, TestCounts, blank_record
 from isonox.model.verdict import Verdict
 
@@ -129,9 +130,8 @@ class Facts:
         key = based, restored
         if key not in self._matrices:
             left_out = {job.id for job in self._whole.jobs if job.id not in self._planned(based=based).by_id}
-            self._matrices[key] = jobs.outputs(
-                self._whole, None, left_out.union(self.known(based=based, restored=restored))
-            )
+            left_out.update(self.known(based=based, restored=restored))
+            self._matrices[key] = jobs.matrices(jobs.group(self._whole, known=left_out))
         return dict(self._matrices[key])
 
     def known(self, *, based: bool, restored: bool) -> tuple[str, ...]:
@@ -160,12 +160,10 @@ class Facts:
         return self.plan if based else self._whole
 
     def _judged(self, left: tuple[Left, ...], results: str, plan: Plan, known: set[str]) -> tuple[str, ...]:
-        parsed: dict[str, str] = {}
-        for pair in results.split():
-            name, _, result = pair.partition("=")
-            if not (name and result) or name in parsed:
-                return (f"--results: {pair!r} is not JOB=RESULT, once for each job",)
-            parsed[name] = result
+        try:
+            parsed = parsed_results(results)
+        except UsageError as error:
+            return (error.message,)
         records = [self._record(one) for one in left]
         carriers = {job.id: self._all_carriers[job.id] for job in plan.jobs}
         found = judge(plan, records, parsed, carriers, known=known, run=_RUN, now=_WHEN)

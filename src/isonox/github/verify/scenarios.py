@@ -17,7 +17,7 @@ from isonox.github.verify.expressions import ExpressionError
 from isonox.github.verify.workflow_file import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from isonox.github.verify.expressions import Expression
     from isonox.github.verify.values import Value
@@ -120,23 +120,12 @@ def varied(scenario: Scenario, plan: Plan, *, stored: bool, based: bool) -> Iter
         for label, cached in (("every other job", some), ("every job", names)):
             yield scenario._replace(label=f"{scenario.label}, {label} cached", cached=cached)
     if based and look_up(scenario.github, "github.event.pull_request"):
-        affected = _with_required(some, plan)
+        affected = tuple(job.id for job in plan.part(some).jobs)
         yield scenario._replace(label=f"{scenario.label}, nothing affected", affected=())
         yield scenario._replace(label=f"{scenario.label}, some jobs affected", affected=affected)
         if stored:
             label = f"{scenario.label}, some jobs affected and all cached"
             yield scenario._replace(label=label, affected=affected, cached=names)
-
-
-def _with_required(names: Iterable[str], plan: Plan) -> tuple[str, ...]:
-    reached: set[str] = set()
-    frontier = list(names)
-    while frontier:
-        name = frontier.pop()
-        if name in plan.by_id and name not in reached:
-            reached.add(name)
-            frontier.extend(plan.by_id[name].requires)
-    return tuple(job.id for job in plan.jobs if job.id in reached)
 
 
 def default_branch(workflow: Workflow) -> str:

@@ -11,6 +11,7 @@ from isonox.errors import ConfigurationError
 from isonox.github.verify import commands, globs, scenarios, shell, templates
 from isonox.github.verify.faults import RED, Kind, Left
 from isonox.github.verify.values import to_string, truthy
+from isonox.model.graph import reached
 from isonox.sessions.messages import SHARD_VARIABLE
 
 if TYPE_CHECKING:
@@ -319,12 +320,8 @@ class Shift:
     def _nox(self, sessions: Sequence[str], *, alone: bool) -> list[bool]:
         """Run sessions, and what they require unless they run alone; return for each whether it is red."""
         facts = self.crew.facts
-        pending, names = [self._job_of(one) for one in reversed(sessions)], dict[str, None]()
-        while pending:
-            name = pending.pop()
-            if name not in names:
-                names[name] = None
-                pending.extend([] if alone or not facts else facts.requires.get(name, ()))
+        required = {} if alone or not facts else facts.requires
+        names = reached([self._job_of(one) for one in reversed(sessions)], required)
         found = [Left(name, self.session_faults.get(name, Kind.PASSES)) for name in names]
         self.ran.extend(found)
         return [left.kind in RED for left in found]
