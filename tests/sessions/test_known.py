@@ -204,7 +204,7 @@ def test_what_is_kept_and_damaged_is_read_again(repo: Repository) -> None:
 def test_reading_returns_what_recall_finds(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within one process, too."""
     monkeypatch.chdir(repo.path)
-    store, now = Store.of(repo.path), tree.read(repo.path)
+    store, now = Store.of(repo.path), tree.reading(repo.path).tree()
 
     found, hindrance = reading.read(store, repo.path, "noxfile.py", now, os.environ)
 
@@ -212,4 +212,4 @@ def test_reading_returns_what_recall_finds(repo: Repository, monkeypatch: pytest
     kept = known.last(store, "noxfile.py")
     assert kept is not None
     assert found == kept[1]
-    assert known.is_current(kept[0], repo.path, tree.read(repo.path), os.environ)
+    assert known.is_current(kept[0], repo.path, tree.reading(repo.path).tree(), os.environ)

@@ -49,9 +49,15 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
+def at(root: Path, revision: str) -> dict[str, str]:
+    """Return mode and id of each file below `root` in a commit."""
+    lines = (line.partition("\t") for line in run(root, "ls-tree", "-r", "-z", revision).split("\0")[:-1])
+    return {path: " ".join(meta.split(" ")[::2]) for meta, _, path in lines}
+
+
 def since(root: Path, base: str = "main") -> Changes:
     """Return what has changed."""
-    return changes.of(base, changes.committed(root, base), tree.read(root))
+    return changes.of(base, changes.committed(root, base), tree.reading(root).tree())
 
 
 def test_nothing_has_changed_at_first(root: Path) -> None:
@@ -63,7 +69,7 @@ def test_nothing_has_changed_at_first(root: Path) -> None:
 
 def test_committed_staged_unstaged_and_new_files_count(root: Path) -> None:
     """Each with what it was at the merge base."""
-    before = tree.at(root, "main")
+    before = at(root, "main")
     (root / "a.txt").write_text("committed\n")
     commit(root)
     (root / "b.txt").write_text("staged\n")
@@ -74,7 +80,7 @@ def test_committed_staged_unstaged_and_new_files_count(root: Path) -> None:
     found = since(root)
 
     assert {**{name: before[name] for name in ("a.txt", "b.txt", "libs/c.txt")}, "new.txt": ""} == found.before
-    assert {name: tree.read(root).files[name] for name in found.paths} == found.now
+    assert {name: tree.reading(root).tree().files[name] for name in found.paths} == found.now
     assert (frozenset({"new.txt"}), frozenset()) == (found.added, found.removed)
 
 

@@ -16,7 +16,8 @@ from packaging.markers import Marker
 
 from isonox.errors import LockError, UsageError
 from isonox.workspace import lockfile
-from isonox.workspace.lock import Lock, Pinned, SourceKind, environment_for
+from isonox.workspace.lock import Lock, Pinned, SourceKind
+from isonox.workspace.markers import environment_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

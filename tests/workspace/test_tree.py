@@ -21,6 +21,12 @@ def run(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True, text=True).stdout
 
 
+def at(root: Path, revision: str) -> dict[str, str]:
+    """Return mode and id of each file below `root` in a commit."""
+    lines = (line.partition("\t") for line in run(root, "ls-tree", "-r", "-z", revision).split("\0")[:-1])
+    return {path: " ".join(meta.split(" ")[::2]) for meta, _, path in lines}
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Return a repository with three committed files."""
@@ -39,9 +45,9 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_clean_checkout_is_its_commit(root: Path) -> None:
     """Every file has the mode and the id that git gave it."""
-    found = tree.read(root)
+    found = tree.reading(root).tree()
 
-    assert tree.at(root, "HEAD") == found.files
+    assert at(root, "HEAD") == found.files
     assert (run(root, "rev-parse", "HEAD").strip(), "main", ()) == (found.commit, found.branch, found.changed)
     assert not found.dirty
 
@@ -54,13 +60,13 @@ def test_changes_have_the_ids_that_git_will_give_them(root: Path) -> None:
     (root / "run.sh").chmod(0o644)
     (root / "link").symlink_to("a.txt")
 
-    before = tree.read(root)
+    before = tree.reading(root).tree()
     run(root, "add", "--all")
-    staged = tree.read(root)
+    staged = tree.reading(root).tree()
     run(root, "commit", "--quiet", "--message", "test: changes")
 
     assert {"a.txt", "new file.txt", "libs/b.txt", "run.sh", "link"} == set(before.changed)
-    assert before.files == staged.files == tree.read(root).files == tree.at(root, "HEAD")
+    assert before.files == staged.files == tree.reading(root).tree().files == at(root, "HEAD")
 
 
 def test_names_of_any_kind(root: Path) -> None:
@@ -69,11 +75,11 @@ def test_names_of_any_kind(root: Path) -> None:
     for name in names:
         (root / name).write_text(name, errors="surrogateescape")
 
-    new = tree.read(root)
+    new = tree.reading(root).tree()
     run(root, "add", "--all")
 
     assert set(names) == set(new.changed)
-    assert tree.read(root).files == new.files
+    assert tree.reading(root).tree().files == new.files
 
 
 def test_ignored_files_are_left_out(root: Path) -> None:
@@ -81,7 +87,7 @@ def test_ignored_files_are_left_out(root: Path) -> None:
     (root / ".gitignore").write_text("*.log\n")
     (root / "x.log").write_text("x")
 
-    assert {".gitignore", "a.txt", "libs/b.txt", "run.sh"} == set(tree.read(root).files)
+    assert {".gitignore", "a.txt", "libs/b.txt", "run.sh"} == set(tree.reading(root).tree().files)
 
 
 def test_what_isonox_keeps_is_left_out_before_git_is_told_to(root: Path) -> None:
@@ -90,10 +96,10 @@ def test_what_isonox_keeps_is_left_out_before_git_is_told_to(root: Path) -> None
         (folder / ".isonox" / "runs").mkdir(parents=True)
         (folder / ".isonox" / "runs" / "record.json").write_text("{}")
 
-    assert {"libs/.isonox/runs/record.json"} == set(tree.read(root).changed)
-    assert () == tree.read(root / "libs").changed
+    assert {"libs/.isonox/runs/record.json"} == set(tree.reading(root).tree().changed)
+    assert () == tree.reading(root / "libs").tree().changed
     run(root, "add", "--force", ".isonox")
-    assert ".isonox/runs/record.json" in tree.read(root).changed
+    assert ".isonox/runs/record.json" in tree.reading(root).tree().changed
 
 
 def test_a_workspace_below_the_top_has_only_its_files(root: Path) -> None:
@@ -101,20 +107,20 @@ def test_a_workspace_below_the_top_has_only_its_files(root: Path) -> None:
     (root / "libs" / "c.txt").write_text("c")
     (root / "outside.txt").write_text("outside")
 
-    found = tree.read(root / "libs")
+    found = tree.reading(root / "libs").tree()
 
     assert ({"b.txt", "c.txt"}, ("c.txt",)) == (set(found.files), found.changed)
-    assert ["b.txt"] == list(tree.at(root / "libs", "HEAD"))
+    assert ["b.txt"] == list(at(root / "libs", "HEAD"))
 
 
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
 def test_what_the_index_takes_for_unchanged_is_read_all_the_same(root: Path, flag: str) -> None:
     """Git would not say that such a file has changed."""
-    before = tree.read(root).files["a.txt"]
+    before = tree.reading(root).tree().files["a.txt"]
     run(root, "update-index", flag, "a.txt")
     (root / "a.txt").write_text("other\n")
 
-    after = tree.read(root).files["a.txt"]
+    after = tree.reading(root).tree().files["a.txt"]
 
     assert before != after
     assert run(root, "hash-object", "a.txt").strip() == after.split()[1]
@@ -128,7 +134,7 @@ def test_before_the_first_commit_and_detached(root: Path, tmp_path: Path) -> Non
     (unborn / "a").write_text("a")
     run(root, "checkout", "--quiet", "--detach")
 
-    first, second = tree.read(unborn), tree.read(root)
+    first, second = tree.reading(unborn).tree(), tree.reading(root).tree()
 
     assert (None, "main", {"a"}) == (first.commit, first.branch, set(first.files))
     assert (None, True) == (second.branch, second.commit is not None)
@@ -145,12 +151,12 @@ def test_a_submodule_counts_by_its_commit_and_has_no_name_when_it_was_changed(ro
     run(root, "submodule", "--quiet", "add", str(other), "sub")
     run(root, "commit", "--quiet", "--message", "test: a submodule")
 
-    clean = tree.read(root)
+    clean = tree.reading(root).tree()
     (root / "sub" / "x").write_text("y")
 
     assert f"160000 {run(other, 'rev-parse', 'HEAD').strip()}" == clean.files["sub"]
     assert {} == clean.unknown
-    assert {"sub": "a submodule whose checkout differs from what is committed"} == tree.read(root).unknown
+    assert {"sub": "a submodule whose checkout differs from what is committed"} == tree.reading(root).tree().unknown
 
     run(root, "submodule", "--quiet", "deinit", "--force", "sub")
     absent = tree.reading(root)
@@ -158,7 +164,7 @@ def test_a_submodule_counts_by_its_commit_and_has_no_name_when_it_was_changed(ro
     assert ("160000 none", ()) == (absent.tree().files["sub"], absent.tree().changed)
     run(root, "submodule", "--quiet", "update", "--init", "sub")
     assert absent.digest != tree.reading(root).digest
-    assert clean.files == tree.read(root).files
+    assert clean.files == tree.reading(root).tree().files
 
 
 def test_a_repository_inside_has_no_name(root: Path) -> None:
@@ -167,7 +173,7 @@ def test_a_repository_inside_has_no_name(root: Path) -> None:
     run(root / "nested", "init", "--quiet")
     (root / "nested" / "x").write_text("x")
 
-    assert {"nested": "a git repository inside of this one"} == tree.read(root).unknown
+    assert {"nested": "a git repository inside of this one"} == tree.reading(root).tree().unknown
 
 
 def test_a_file_that_became_a_folder_and_links_in_a_circle(root: Path) -> None:
@@ -179,7 +185,7 @@ def test_a_file_that_became_a_folder_and_links_in_a_circle(root: Path) -> None:
     (root / "two").symlink_to("one")
     (root / "up").symlink_to("..")
 
-    found = tree.read(root)
+    found = tree.reading(root).tree()
 
     assert {"a.txt/inside", "libs/b.txt", "run.sh", "one", "two", "up"} == set(found.files)
     assert all(found.files[name].startswith("120000 ") for name in ("one", "two", "up"))
@@ -194,7 +200,7 @@ def test_a_file_that_can_not_be_read_has_no_name(root: Path, monkeypatch: pytest
 
     monkeypatch.setattr(tree, "_id", refuse)
 
-    assert {"a.txt": "can't be read: Permission denied"} == tree.read(root).unknown
+    assert {"a.txt": "can't be read: Permission denied"} == tree.reading(root).tree().unknown
 
 
 def test_a_file_that_changes_while_it_is_read_has_no_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +216,7 @@ def test_a_file_that_changes_while_it_is_read_has_no_name(root: Path, monkeypatc
 
     monkeypatch.setattr(os, "lstat", lstat)
 
-    assert {"a.txt": "changed while it was read"} == tree.read(root).unknown
+    assert {"a.txt": "changed while it was read"} == tree.reading(root).tree().unknown
 
 
 def test_a_reading_that_was_begun_ahead_is_used_once(root: Path) -> None:
@@ -227,4 +233,4 @@ def test_a_reading_that_was_begun_ahead_is_used_once(root: Path) -> None:
 def test_no_repository(tmp_path: Path) -> None:
     """Git's refusal comes with a hint."""
     with pytest.raises(GitError, match="not a git repository"):
-        tree.read(tmp_path)
+        tree.reading(tmp_path).tree()

@@ -6,7 +6,6 @@ import hashlib
 import math
 import re
 from collections import Counter
-from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -232,20 +231,11 @@ def _keys(plan: Plan) -> dict[str, tuple[str, int]]:
     stage_needs: dict[str, set[str]] = {}
     for job in plan.jobs:
         stage_needs.setdefault(job.stage, set()).update(by_id[name].stage for name in job.requires if name in by_id)
-    knotted = _knotted(stage_needs)
+    knotted = {stage for stage, needs in stage_needs.items() if stage in reached(needs, stage_needs)}
     depth: dict[str, int] = {}
     for name in topological({job.id: job.requires for job in plan.jobs}):
         depth[name] = max((depth[needed] + 1 for needed in by_id[name].requires if needed in depth), default=0)
     return {job.id: (job.stage, depth[job.id] if job.stage in knotted else 0) for job in plan.jobs}
-
-
-def _knotted(needs: Mapping[str, set[str]]) -> set[str]:
-    """Return the stages that need themselves, directly or by way of others."""
-    try:
-        TopologicalSorter(needs).prepare()
-    except CycleError:
-        return {stage for stage in needs if stage in reached(needs[stage], needs)}
-    return set()
 
 
 def _ids(keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:

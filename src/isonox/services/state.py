@@ -286,20 +286,8 @@ def remove_folder(folder: Path) -> bool:
 def remove_container(state: State) -> None:
     """Remove the server's container, or its compose project, if there is one."""
     if state.service.kind == "compose":
-        file = Path(state.root, state.service.file or "")
-        argv = [
-            "docker",
-            "compose",
-            "-p",
-            state.container,
-            "-f",
-            str(file),
-            "down",
-            "-v",
-            "--remove-orphans",
-            "-t",
-            "2",
-        ]
+        file = str(Path(state.root, state.service.file or ""))
+        argv = ["docker", "compose", "-p", state.container, "-f", file, "down", "-v", "--remove-orphans", "-t", "2"]
     else:
         argv = ["docker", "rm", "--force", "--volumes", state.container]
     with contextlib.suppress(OSError, subprocess.SubprocessError):

@@ -18,12 +18,11 @@ from isonox.services.lease import Needs
 from isonox.services.state import Place, owner_name
 from isonox.sessions import trace
 from isonox.sessions.commands import active_job
-from isonox.stages import outcome
+from isonox.stages import outcome, sources
 from isonox.system import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from isonox.model.service import Service
     from isonox.services.lease import Lease
@@ -79,11 +78,6 @@ def declared(
     return Application(msgspec.structs.replace(service, kind="application"), tuple(map(tuple, prepare)))
 
 
-def folder(session: Session) -> Path:
-    """Return where the application, and what tests it, runs: the package's folder, or the root."""
-    return session.root / session.package.path if session.package else session.root
-
-
 @contextlib.contextmanager
 def serving(session: Session, application: Application) -> Iterator[str]:
     """Have the application run while the context is open; give its URL, which commands find in their environment.
@@ -94,7 +88,7 @@ def serving(session: Session, application: Application) -> Iterator[str]:
     """
     job = active_job()
     for argv in application.prepare:
-        with session.chdir(folder(session)):
+        with session.chdir(sources.folder(session)):
             done = outcome.run(session, *argv)
         if done.failed:
             session.error(f"the application was not started: {shlex.join(argv)}: {done}: {done.last_line}")
@@ -152,7 +146,7 @@ def _found(session: Session, service: Service) -> Service:
 def _environ(session: Session, service: Service) -> dict[str, str]:
     """Return the variables of the keeper: few of them, and those of the application in one."""
     variables = trace.around(active_job(), service.command, _variables(session)) or {}
-    around = Around(str(folder(session)), dict(variables))
+    around = Around(str(sources.folder(session)), dict(variables))
     kept = {name: os.environ[name] for name in _FOR_KEEPER if name in os.environ}
     return {**kept, VARIABLE: msgspec.json.encode(around).decode()}
 

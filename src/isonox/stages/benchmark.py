@@ -12,7 +12,7 @@ from isonox.errors import ConfigurationError
 from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.sessions.swap import swapped
-from isonox.stages import application, outcome
+from isonox.stages import outcome, sources
 from isonox.stages.options import StageOptions, install_tools
 from isonox.stages.tests import drive
 from isonox.system import files, processes
@@ -92,7 +92,7 @@ def benchmark(  # noqa: PLR0913 - the stage's options, all keywords
         store = STORE in session.posargs
         with swapped(session._runner, "posargs", given):  # noqa: SLF001 - pytest knows nothing of ours
             found = _measured(session, paths)
-            path = application.folder(session) / baseline / f"{found.shape}.json"
+            path = sources.folder(session) / baseline / f"{found.shape}.json"
             if store:
                 _store(session, path, found, whole=not given)
             elif path.exists():

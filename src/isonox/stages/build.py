@@ -21,7 +21,7 @@ from isonox.sessions import trace
 from isonox.sessions.arguments import checked
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import outcome
+from isonox.stages import outcome, sources
 from isonox.stages.options import StageOptions, install_tools, pyproject, run_time, with_inputs
 from isonox.workspace import lock, lockfile
 
@@ -99,7 +99,7 @@ def _folder(session: Session) -> Path:
     Raises:
         ConfigurationError: It is no project that can be built.
     """
-    folder = session.root / session.package.path if session.package else session.root
+    folder = sources.folder(session)
     settings = pyproject(folder)
     legacy = any((folder / name).is_file() for name in ("setup.py", "setup.cfg"))
     reason = "" if legacy or {"project", "build-system"} & settings.keys() else "describes no project"

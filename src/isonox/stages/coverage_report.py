@@ -91,6 +91,6 @@ def named(names: Sequence[str], limit: int = 5) -> str:
     return f"{', '.join(names[:limit])}{more}"
 
 
-def spelled(ranges: Iterable[tuple[int, int]], limit: int = 10) -> str:
+def spelled(ranges: Iterable[tuple[int, int]]) -> str:
     """Return ranges for people, as `named` does: `3-5, 9`."""
-    return named([str(first) if first == last else f"{first}-{last}" for first, last in ranges], limit)
+    return named([str(first) if first == last else f"{first}-{last}" for first, last in ranges], 10)

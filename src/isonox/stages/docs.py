@@ -167,17 +167,9 @@ def _followed(session: Session, folder: Path, files: Sequence[str]) -> str:
         return ""
     listing = Path(session.create_tmp()) / "pages.txt"
     listing.write_text("".join(f"{name}\n" for name in files), encoding="utf-8")
-    argv = [
-        "lychee",
-        "--offline",
-        "--include-fragments",
-        "--no-progress",
-        "--index-files",
-        "index.html,.",
-        "--format",
-        "json",
-    ]
-    done = outcome.run(session, *argv, "--root-dir", str(folder), "--files-from", str(listing), shown="errors")
+    argv = ["lychee", "--offline", "--include-fragments", "--no-progress", "--index-files", "index.html,."]
+    argv += ["--format", "json", "--root-dir", str(folder), "--files-from", str(listing)]
+    done = outcome.run(session, *argv, shown="errors")
     broken = [(path, one) for path, several in (done.parsed() or {}).get("error_map", {}).items() for one in several]
     for path, one in broken:
         target = unquote(one["url"]).removeprefix(f"file://{folder}/")

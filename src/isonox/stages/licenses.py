@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import outcome
+from isonox.stages import outcome, sources
 from isonox.stages.options import StageOptions, install_tools, pyproject, run_time, with_inputs
 from isonox.system import files
 from isonox.workspace import lock, lockfile
@@ -172,7 +172,7 @@ def _say_what_is_left_out(session: Session, looked_at: Collection[str]) -> None:
 def _write_sbom(session: Session, names: Collection[str]) -> dict[str, dict[str, Any]]:
     """Let cyclonedx-py describe the environment, leave the stage's tools out of it; return the components by name."""
     path = session.artifacts / SBOM
-    folder = session.root / session.package.path if session.package else session.root
+    folder = sources.folder(session)
     command = ["cyclonedx-py", "environment", "--output-reproducible", "--output-format", "JSON", "--sv", "1.6"]
     command += ["--no-validate"]  # of what the tool itself made, and it takes four seconds
     if "project" in pyproject(folder):

@@ -13,7 +13,7 @@ from isonox.errors import ConfigurationError
 from isonox.sessions.arguments import checked
 from isonox.sessions.commands import active_job
 from isonox.sessions.declare import session as declare_session
-from isonox.stages import application, inside, outcome
+from isonox.stages import application, inside, outcome, sources
 from isonox.stages.options import StageOptions, install_tools
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _check_host(name: str, host: str, allowed: Sequence[str]) -> None:
 
 def _run(session: Session, locustfile: str, arguments: Sequence[str], limits: Limits) -> None:
     """Run locust, and judge what it has measured."""
-    folder = application.folder(session)
+    folder = sources.folder(session)
     if not (folder / locustfile).is_file():
         session.error(f"there is no {locustfile!r} in {folder}, which should say what users do")
     shutil.rmtree(session.artifacts)

@@ -42,6 +42,11 @@ def files(session: Session, paths: Sequence[str] = (), suffixes: tuple[str, ...]
     return found
 
 
+def folder(session: Session) -> Path:
+    """Return where the session's package is; the root where it is for none."""
+    return session.root / session.package.path if session.package else session.root
+
+
 def of_package(root: Path, package: Package) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the code and the tests of one package, relative to the workspace's `root`.
 

@@ -22,10 +22,8 @@ def without_secrets(environ: Mapping[str, str]) -> str:
         return ""
     if environ.get("GITHUB_ACTOR") == "dependabot[bot]":
         return "GitHub gives Dependabot no secrets"
-    pull_request = _event(environ).get("pull_request")
-    if not isinstance(pull_request, dict):
-        return ""
-    head, base = (_repository(pull_request, side) for side in ("head", "base"))
+    event = _event(environ)
+    head, base = (_text(event, "pull_request", side, "repo", "full_name") for side in ("head", "base"))
     return "GitHub gives pull requests from forks no secrets" if head != base else ""
 
 
@@ -38,8 +36,7 @@ def on_default_branch(environ: Mapping[str, str]) -> bool:
     """Return whether this run is for a push to the repository's default branch."""
     if not is_here(environ) or environ.get("GITHUB_EVENT_NAME") != "push":
         return False
-    repository = _event(environ).get("repository")
-    branch = repository.get("default_branch") if isinstance(repository, dict) else None
+    branch = _text(_event(environ), "repository", "default_branch")
     return bool(branch) and environ.get("GITHUB_REF") == f"refs/heads/{branch}"
 
 
@@ -75,14 +72,7 @@ def _event(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _text(event: Any, *keys: str) -> str:
-    """Return the text that keys lead to; empty where there is none."""
+    """Return the text that keys lead to; empty where there is none: a fork that was deleted has no repository."""
     for key in keys:
         event = event.get(key) if isinstance(event, dict) else None
     return event if isinstance(event, str) else ""
-
-
-def _repository(pull_request: dict[str, Any], side: str) -> str | None:
-    """Return the full name of a side's repository; that of a fork that was deleted is None."""
-    repository = (pull_request.get(side) or {}).get("repo") or {}
-    name = repository.get("full_name")
-    return str(name) if name else None

@@ -11,7 +11,7 @@ import msgspec
 
 from isonox.errors import ConfigurationError, ExitCode, GitError, IsonoxError
 from isonox.github import files, pins
-from isonox.github.verify import causes, hardening, workflow_file
+from isonox.github.verify import causes, hardening, triggers, workflow_file
 from isonox.github.verify.finding import Finding
 from isonox.github.verify.proof import CounterExample, Proof, prove
 from isonox.github.verify.workflow_file import Workflow
@@ -140,20 +140,8 @@ def _of_the_same_name(path: Path, gate: str, workflow: Workflow, top: Path) -> I
     for other in sorted(path.resolve().parent.glob("*.y*ml")):
         if other == path.resolve() or path.resolve().parent.parts[-2:] != (".github", "workflows"):
             continue
-        try:
-            jobs = workflow_file.load(other, top).jobs.values()
-        except IsonoxError:
-            continue  # not a workflow that GitHub would run
-        for job in jobs:
-            if (job.node.text("name") or job.id).casefold() == name.casefold():
-                file, line = job.node.at("name")
-                yield Finding(
-                    file=file,
-                    line=line,
-                    what=f"job {job.id!r} has the name of the gate, {name!r}",
-                    why="branch protection knows a check by its name only",
-                    fix="call it something else",
-                )
+        with contextlib.suppress(IsonoxError):  # not a workflow that GitHub would run
+            yield from triggers.of_its_name(workflow_file.load(other, top).jobs.values(), name)
 
 
 def _uncommitted(path: Path, top: Path, name: str) -> Iterator[str]:

@@ -12,15 +12,13 @@ from packaging.utils import canonicalize_name
 from isonox.errors import LockError, did_you_mean
 from isonox.workspace import lockfile, staleness
 from isonox.workspace.lockfile import LockedEdge, LockedPackage
-from isonox.workspace.markers import Evaluator, current_environment, environment_for
+from isonox.workspace.markers import Evaluator, current_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from isonox.workspace.lockfile import Conflict, LockDocument
-
-__all__ = ["Lock", "Pinned", "SourceKind", "environment_for"]
 
 
 class SourceKind(StrEnum):

@@ -128,7 +128,6 @@ class _Comparison:
         self._document = document
         every = [environment_for(f"3.{minor}.99") | platform for minor in _MINORS for platform in _PLATFORMS]
         self._evaluators = [Evaluator(some) for some in every if lock.python.contains(some["python_full_version"])]
-        self._sources = {canonicalize_name(name) for name in document.table("tool", "uv", "sources")}
 
     def groups(self, old: Mapping[str, Iterable[LockedRequirement]], *, markers: bool) -> Iterator[str]:
         """Compare all dependency groups; those that lost all their requirements included."""

@@ -134,30 +134,6 @@ def reading(root: Path) -> Reading:
     return _begun.pop(root, None) or Reading(root)
 
 
-def read(root: Path) -> Tree:
-    """Return the tree of the checkout at `root`.
-
-    Raises:
-        GitError: Git is missing or says no.
-    """
-    return reading(root).tree()
-
-
-def at(root: Path, revision: str, paths: Iterable[str] = ()) -> dict[str, str]:
-    """Return mode and id of each file below `root` in a commit, of those at `paths` only if there are any.
-
-    Raises:
-        GitError: There is no such commit.
-    """
-    out = git.run(root, "ls-tree", "-r", "-z", revision, "--", *paths)
-    found = {}
-    for line in out.split("\0")[:-1]:
-        meta, _, path = line.partition("\t")
-        mode, _, oid = meta.split(" ")
-        found[path] = f"{mode} {oid}"
-    return found
-
-
 def _entries(listing: str) -> dict[str, str]:
     """Return mode and id of each file in the index."""
     entries: dict[str, str] = {}

@@ -58,7 +58,7 @@ def findings(workflow: Workflow, pins: Mapping[str, tuple[str, str]]) -> list[Fi
             steps.setdefault(step, job)
     for step, job in steps.items():
         found.extend(_uses(workflow, step.node, pins))
-        found.extend(_script(step, piped=not _shell(workflow, job, step)))
+        found.extend(_script(step, piped=not workflow.shell(job, step)))
     return sorted(set(found))
 
 
@@ -171,13 +171,6 @@ def _uses(workflow: Workflow, node: Node, pins: Mapping[str, tuple[str, str]]) -
     if (commit == ref) != (tag == said) and not (commit == ref and tag.startswith(f"{said}.")):
         why = f"{commit[:12]}... is {tag}" if tag == said else f"that commit is {tag}"
         yield found_at(node, "uses", f"{action} is pinned to {ref[:12]}... and says {said}", why, "make both the same")
-
-
-def _shell(workflow: Workflow, job: Job, step: Step) -> str:
-    """Return the shell that a script names; on Windows there is another default, which has no pipefail to set."""
-    nodes = (step.node, *(one.node("defaults").node("run") for one in (job.node, workflow.node)))
-    named = next((found for node in nodes if (found := node.text("shell"))), "")
-    return named or ("pwsh" if "windows" in scalar_text(job.node.get("runs-on")).lower() else "")
 
 
 def _script(step: Step, *, piped: bool) -> Iterator[Finding]:

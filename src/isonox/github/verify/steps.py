@@ -282,7 +282,7 @@ class Shift:
         return not problems
 
     def _script(self, step: Step, text: str, contexts: dict[str, Any]) -> bool:
-        kind = step.node.text("shell") or self._default_shell()
+        kind = self.crew.workflow.shell(self.job, step)
         if kind not in _POSIX_SHELLS:
             self._take_on_trust(step, f"is a script for {kind}")
             return True
@@ -295,11 +295,6 @@ class Shift:
         if passed_over:
             self._take_on_trust(step, f"runs a script that {passed_over[0]}")
         return status == 0
-
-    def _default_shell(self) -> str:
-        nodes = (self.job.node, self.crew.workflow.node)
-        named = next((found for node in nodes if (found := node.node("defaults").node("run").text("shell"))), "")
-        return named or ("pwsh" if self.contexts["runner"]["os"] == "Windows" else "")
 
     def _command(self, words: Sequence[str], _given: str) -> int:
         facts, command = self.crew.facts, commands.read(words)

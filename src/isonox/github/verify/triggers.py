@@ -9,7 +9,7 @@ from isonox.github.verify import scenarios
 from isonox.github.verify.finding import Finding, found_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from isonox.github.verify.workflow_file import Job, Node, Workflow
 
@@ -56,8 +56,14 @@ def findings(workflow: Workflow, gate: str, recorded: Sequence[Job]) -> Iterator
             f"GitHub cuts check names at {NAME_LIMIT}, and a cut name can't be required",
             "give it a short name",
         )
-    for job in workflow.jobs.values():
-        if job.id != gate and (job.node.text("name") or job.id).casefold() == name.casefold():
+    yield from of_its_name((job for job in workflow.jobs.values() if job.id != gate), name)
+    yield from _overlooked(recorded)
+
+
+def of_its_name(jobs: Iterable[Job], name: str) -> Iterator[Finding]:
+    """Yield each job whose check has the name of the gate."""
+    for job in jobs:
+        if (job.node.text("name") or job.id).casefold() == name.casefold():
             yield found_at(
                 job.node,
                 "name",
@@ -65,7 +71,6 @@ def findings(workflow: Workflow, gate: str, recorded: Sequence[Job]) -> Iterator
                 "branch protection knows a check by its name only",
                 "call it something else",
             )
-    yield from _overlooked(recorded)
 
 
 def _triggers(workflow: Workflow) -> Iterator[Finding]:

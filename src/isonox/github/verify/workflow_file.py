@@ -169,6 +169,12 @@ class Workflow:
             found[name] = set(needs).union(*(found[needed] for needed in needs))
         return {name: tuple(one for one in self.order if one in reached) for name, reached in found.items()}
 
+    def shell(self, job: Job, step: Step) -> str:
+        """Return the shell that a script names; on Windows there is another default, which has no pipefail to set."""
+        nodes = (step.node, *(one.node("defaults").node("run") for one in (job.node, self.node)))
+        named = next((found for node in nodes if (found := node.text("shell"))), "")
+        return named or ("pwsh" if "windows" in scalar_text(job.node.get("runs-on")).lower() else "")
+
 
 def load(path: Path, top: Path) -> Workflow:
     """Read a workflow.
