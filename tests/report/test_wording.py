@@ -56,12 +56,6 @@ def test_a_cut_name_keeps_both_ends() -> None:
     assert "lint" == wording.cut("lint", 4)
 
 
-def test_names_beyond_the_limit_are_counted() -> None:
-    """A cell stays short."""
-    assert "a, b and 2 more" == wording.some(["a", "b", "c", "d"], 2)
-    assert "a, b" == wording.some(["a", "b"], 2)
-
-
 @pytest.mark.parametrize(
     ("session", "posargs", "noxfile", "expected"),
     [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from isonox.model.naming import count, some
 from isonox.model.shard import Shard
 from isonox.model.split import Evidence, Whole
 from isonox.planning.shards import balance
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: So many tests are named; of more, their number is told.
 _NAMED = 3
@@ -55,7 +56,8 @@ def _differing(session: str, wanted: Sequence[str], left: Mapping[str, Evidence]
     for name in wanted[1:]:
         other = left[name]
         if odd := set(first.collected) ^ set(other.collected):
-            yield f"{session}: shards {wanted[0]} and {name} collected different tests: {_some(odd)}; {_AGAIN}"
+            different = some(sorted(odd), _NAMED)
+            yield f"{session}: shards {wanted[0]} and {name} collected different tests: {different}; {_AGAIN}"
         elif (first.durations, first.by) != (other.durations, other.by):
             yield f"{session}: shards {wanted[0]} and {name} were split by different durations; {_AGAIN}"
 
@@ -70,13 +72,15 @@ def _twice(session: str, wanted: Sequence[str], left: Mapping[str, Evidence]) ->
             ran[test] = name
     if twice:
         shards = next(iter(twice.values()))
-        yield f"{session}: {_count(len(twice))} ran in two shards ({shards}): {_some(twice)}"
+        tests = count(len(twice), "test")
+        yield f"{session}: {tests} ran in two shards ({shards}): {some(sorted(twice), _NAMED)}"
 
 
 def _never(session: str, wanted: Sequence[str], left: Mapping[str, Evidence]) -> Iterable[str]:
     ran = {test for name in wanted for test in left[name].ran}
     if lost := set(left[wanted[0]].collected) - ran:
-        yield f"{session}: {_count(len(lost))} ran in no shard: {_some(lost)}"
+        tests = count(len(lost), "test")
+        yield f"{session}: {tests} ran in no shard: {some(sorted(lost), _NAMED)}"
 
 
 def whole(session: str, left: Mapping[str, Evidence]) -> Whole:
@@ -84,13 +88,3 @@ def whole(session: str, left: Mapping[str, Evidence]) -> Whole:
     seconds = tuple(round(sum(one.seconds), 3) for one in left.values())
     tests = len({test for one in left.values() for test in one.collected})
     return Whole(session=session, shards=len(left), tests=tests, seconds=seconds, balance=round(balance(seconds), 4))
-
-
-def _count(number: int) -> str:
-    return "1 test" if number == 1 else f"{number} tests"
-
-
-def _some(tests: Collection[str]) -> str:
-    named = sorted(tests)[:_NAMED]
-    more = f" and {len(tests) - len(named)} more" if len(tests) > len(named) else ""
-    return f"{', '.join(named)}{more}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from isonox.model.naming import count
 from isonox.model.verdict import Verdict
-from isonox.report import wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +35,7 @@ def annotation_lines(records: Iterable[Record], *, folder: str = ".") -> Iterato
         commands = [_command(word, found, folder) for found in findings]
         yield from commands[:_SHOWN]
         if len(commands) > _SHOWN:
-            more.append(wording.count(len(commands) - _SHOWN, f"more {word}"))
+            more.append(count(len(commands) - _SHOWN, f"more {word}"))
     if more:
         yield f"and {' and '.join(more)}, which GitHub does not show here: see the pages of the jobs"
 

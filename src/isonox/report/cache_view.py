@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from isonox.model.naming import count
 from isonox.report import wording
 from isonox.system import clock
 
@@ -24,7 +25,7 @@ def show(usage: Usage, *, max_bytes: int, max_age_seconds: float) -> str:
     lines = [
         f"path: {wording.one_line(usage.path)}",
         f"results: {usage.entries}" + (f" ({stages})" if stages else ""),
-        f"size: {size(usage.bytes)} of {size(max_bytes)}, with {wording.count(usage.blobs, 'file')}",
+        f"size: {size(usage.bytes)} of {size(max_bytes)}, with {count(usage.blobs, 'file')}",
         *([f"oldest: {oldest}"] if oldest else []),
         f"kept: what was used in the last {max_age_seconds / _DAY:g} days, and of that the most recently used",
     ]
@@ -33,8 +34,8 @@ def show(usage: Usage, *, max_bytes: int, max_age_seconds: float) -> str:
 
 def show_pruned(pruned: Pruned) -> str:
     """Return what was removed."""
-    files = wording.count(pruned.blobs, "file")
-    return f"removed {wording.count(pruned.entries, 'result')} and {files}: {size(pruned.bytes)}"
+    files = count(pruned.blobs, "file")
+    return f"removed {count(pruned.entries, 'result')} and {files}: {size(pruned.bytes)}"
 
 
 def show_problems(problems: Iterable[str]) -> str:

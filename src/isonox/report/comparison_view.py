@@ -6,6 +6,7 @@ import difflib
 import shlex
 from typing import TYPE_CHECKING
 
+from isonox.model.naming import count, some
 from isonox.report import wording
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def show(comparison: Comparison, *, verbose: bool) -> str:
 
 
 def _verdict(comparison: Comparison) -> list[str]:
-    jobs = wording.count(len(comparison.jobs), "job")
+    jobs = count(len(comparison.jobs), "job")
     if comparison.same:
         return [f"same: {jobs} ({_COMPARED})"]
     differing = {difference.job for difference in comparison.differences}
@@ -55,7 +56,7 @@ def _differences(comparison: Comparison) -> list[str]:
     alike: dict[tuple[str, ...], list[str]] = {}
     for job, said in by_job.items():
         alike.setdefault(tuple(said), []).append("the run as a whole" if job is None else wording.one_line(job))
-    return [line for said, jobs in alike.items() for line in ("", wording.some(jobs, _NAMES), *said)]
+    return [line for said, jobs in alike.items() for line in ("", some(jobs, _NAMES), *said)]
 
 
 def _difference(difference: Difference) -> list[str]:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from isonox.model.events import JobAdded, JobEnded, JobStarted, RunEnded, RunStarted
+from isonox.model.naming import count
 from isonox.report import forecast, wording
 from isonox.system import clock, logs
 
@@ -162,7 +163,7 @@ class Board:
         if guessed < len(self._open):
             words.append(Text(f"about {_stopwatch(self._left(now))} left"))
         if guessed:
-            words.append(Text(f"{wording.count(guessed, 'job')} never timed", "dim"))
+            words.append(Text(f"{count(guessed, 'job')} never timed", "dim"))
         return Text(", ", no_wrap=True, overflow="ellipsis").join(words)
 
     def _left(self, now: float) -> float:

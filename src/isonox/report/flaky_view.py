@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from isonox.model.naming import count
 from isonox.report import plan_view, wording
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def show(document: FlakinessDocument) -> str:
         )
         for one in document.tests[:_ROWS]
     ]
-    known = wording.count(document.counted, "test")
+    known = count(document.counted, "test")
     below = [f"{known} counted, {len(document.tests)} failed at least once"]
     if more := len(document.tests) - _ROWS:
         below += [f"{more} more: isonox flaky --json"] if more > 0 else []
@@ -60,7 +61,7 @@ def show(document: FlakinessDocument) -> str:
 def show_hunt(document: HuntDocument) -> str:
     """Return what each factor makes of a test, what follows from that, and how to repeat it."""
     times = len(document.tries)
-    lines = [f"{document.test} failed in {document.failures} of {wording.count(times, 'run')} ({document.session})"]
+    lines = [f"{document.test} failed in {document.failures} of {count(times, 'run')} ({document.session})"]
     messages = [one.message for one in document.tries if one.message]
     lines += [f"it said: {messages[0]}"] if messages else []
     if document.factors:

@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 
 from isonox.errors import UsageError, did_you_mean
+from isonox.model.naming import count, some
 from isonox.planning.graph import critical_path, lower_bound
 from isonox.report import forecast, wording
 
@@ -48,24 +49,24 @@ def show_plan(plan: Plan, slots: int, known: Collection[str] = ()) -> str:
     cells = [
         (
             job.id,
-            wording.some(job.requires, _NAMES),
+            some(job.requires, _NAMES),
             _cores(job),
             "none: cached" if job.id in known else _estimate(job),
-            wording.some([*map(str, job.reasons)], _NAMES),
+            some([*map(str, job.reasons)], _NAMES),
         )
         for job in plan.jobs
     ]
     seconds = {job.id: job.estimate_seconds for job in jobs}
     path = [job for job in critical_path(jobs, seconds) if job not in known]
     guessed = sum(job.estimate_from != "history" and job.id not in known for job in plan.jobs)
-    caveat = f" ({wording.count(guessed, 'job')} never timed)" if guessed else ""
+    caveat = f" ({count(guessed, 'job')} never timed)" if guessed else ""
     expected = wording.span(forecast.rest(jobs, slots, {}))
     least = wording.span(lower_bound(jobs, seconds, slots))
-    number = f"{wording.count(len(plan.jobs), 'job')}{f', {len(known)} cached' if known else ''}"
+    number = f"{count(len(plan.jobs), 'job')}{f', {len(known)} cached' if known else ''}"
     totals = [
         f"{number}: {wording.span(sum(seconds.values()))} one after the other{caveat}",
         f"critical path: {wording.span(sum(seconds[job] for job in path))}: {' -> '.join(path) or 'none'}",
-        f"about {expected} on {wording.count(slots, 'core')}; no schedule beats {least}",
+        f"about {expected} on {count(slots, 'core')}; no schedule beats {least}",
     ]
     return page(("job", "requires", "cores", "estimate", "why"), cells, totals, plan.notes)
 
@@ -76,14 +77,14 @@ def show_pipeline(pipeline: Pipeline) -> str:
         (
             "*" if session.default else "",
             session.id,
-            wording.some(session.tags, _NAMES),
-            wording.some(session.requires, _NAMES),
+            some(session.tags, _NAMES),
+            some(session.requires, _NAMES),
             _first_line(session),
         )
         for session in pipeline.sessions
     ]
     default = sum(session.default for session in pipeline.sessions)
-    totals = f"{wording.count(len(cells), 'session')} in {pipeline.noxfile}, {default} by default (*)"
+    totals = f"{count(len(cells), 'session')} in {pipeline.noxfile}, {default} by default (*)"
     return page(("", "session", "tags", "requires", "description"), cells, [totals])
 
 
@@ -94,8 +95,8 @@ def show_workspace(workspace: Workspace) -> str:
         targets = sorted(target for source, target in workspace.pairs if source == package.name)
         cells.append((package.name, package.path, package.requires_python or "", ", ".join(targets)))
     lock = f"locked in {workspace.lock}" if workspace.lock else "no lock"
-    edges = wording.count(len(workspace.pairs), "dependency edge")
-    totals = f"{wording.count(len(cells), 'package')}, {edges}, {lock}"
+    edges = count(len(workspace.pairs), "dependency edge")
+    totals = f"{count(len(cells), 'package')}, {edges}, {lock}"
     return page(("package", "path", "python", "depends on"), cells, [totals], workspace.notes)
 
 
@@ -153,7 +154,7 @@ def _session(pipeline: Pipeline, name: str) -> Session:
     if len(found) == 1:
         return found[0]
     if found:
-        several = wording.some([session.id for session in found], 10)
+        several = some([session.id for session in found], 10)
         raise UsageError(f"{name!r} means {len(found)} sessions", hint=f"name one of them: {several}")
     known = {known for session in pipeline.sessions for known in (session.id, session.stage)}
     raise UsageError(f"unknown job {name!r}{did_you_mean(name, known)}", hint="see what there is: isonox plan --all")

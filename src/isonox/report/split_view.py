@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from isonox.model.naming import count
 from isonox.report import plan_view, wording
 
 if TYPE_CHECKING:
@@ -40,6 +41,6 @@ def _lines(one: Balance) -> Iterator[str]:
     yield f"{one.session}: predicted {predicted}; real {', '.join(map(wording.span, one.real))} (run {one.run})"
     yield f"{one.session}: a job took {wording.span(one.set_up_seconds)} beside its tests"
     if unknown := one.tests - one.known:
-        yield f"{one.session}: {wording.count(unknown, 'test')} without a duration: isonox split --store records them"
+        yield f"{one.session}: {count(unknown, 'test')} without a duration: isonox split --store records them"
     if len(one.real) != one.shards:
-        yield f"{one.session}: that run had {wording.count(len(one.real), 'shard')}: its figures are of another split"
+        yield f"{one.session}: that run had {count(len(one.real), 'shard')}: its figures are of another split"

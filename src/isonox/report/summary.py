@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from isonox.model.naming import count, some
 from isonox.model.verdict import Verdict
 from isonox.report import wording
 from isonox.report.document import has_started, of_run
@@ -140,7 +141,7 @@ def _fitting(parts: Sequence[str]) -> str:
 def _left_unsaid(never: Sequence[Repeat]) -> str:
     """Say how many jobs that never started are not spelt out."""
     left = len(never) - _NEVER_STARTED_SHOWN
-    return f"and {wording.count(left, 'more job')} that never started" if left > 0 else ""
+    return f"and {count(left, 'more job')} that never started" if left > 0 else ""
 
 
 def _below(run: RunDocument, width: int) -> Iterator[Text]:
@@ -203,7 +204,7 @@ def _grouped(run: RunDocument) -> list[Record]:
 def _unlisted(run: RunDocument) -> str:
     """Say how many jobs the table leaves out."""
     left = len(run.records) - len(_grouped(run))
-    return f"and {wording.count(left, 'more job')}, passed or cached" if left else ""
+    return f"and {count(left, 'more job')}, passed or cached" if left else ""
 
 
 def _cells(run: RunDocument) -> list[tuple[str, ...]]:
@@ -239,7 +240,7 @@ def _notes(run: RunDocument, width: int) -> Iterator[tuple[str, str]]:
         for text in filter(None, dict.fromkeys(texts)):
             found.setdefault(text, []).append(record.job)
     for text, jobs in found.items():
-        label = wording.cut(f"note {wording.one_line(wording.some(jobs, _NAMED))}", max(1, width - 2))
+        label = wording.cut(f"note {wording.one_line(some(jobs, _NAMED))}", max(1, width - 2))
         # Less one: a wide character may not fit into the last cell of a line.
         shown = Text(f"{label}: {text}")
         shown.truncate(2 * width - 1, overflow="ellipsis")
@@ -251,11 +252,11 @@ def _flaky(tests: Sequence[Flaky]) -> str:
     forgiven = {one.test for one in tests if one.quarantine} - {one.test for one in tests if not one.quarantine}
     names = [f"{one.test} (in quarantine)" if one.test in forgiven else one.test for one in tests]
     told = [wording.one_line(name) for name in dict.fromkeys(names)]
-    return f"{wording.count(len(told), 'test')} failed before passing: {wording.some(told, _NAMED)}"
+    return f"{count(len(told), 'test')} failed before passing: {some(told, _NAMED)}"
 
 
 def _split(whole: Whole) -> str:
-    name, tests = wording.one_line(whole.session), wording.count(whole.tests, "test")
+    name, tests = wording.one_line(whole.session), count(whole.tests, "test")
     longest = f"the longest took {whole.balance:.2f} times the mean"
     return f"{name}: {tests}, each in one of {whole.shards} shards; {longest}"
 
@@ -266,14 +267,14 @@ def _not_cached(run: RunDocument) -> Iterator[tuple[str, str]]:
     for job, text in run.not_cached.items():
         found.setdefault(text, []).append(wording.one_line(job))
     for text, jobs in found.items():
-        yield "not cached", f"{wording.some(jobs, _NAMED)} {text}"
+        yield "not cached", f"{some(jobs, _NAMED)} {text}"
 
 
 def _totals(run: RunDocument) -> list[tuple[str, str]]:
     """Return what the run came to, as labels and texts, the verdict first; the tests stand without a label."""
     found = Counter(run.verdicts.values())
     verdicts = ", ".join(f"{verdict.value} {found[verdict]}" for verdict in Verdict if found[verdict])
-    lines: list[tuple[str, str]] = [(run.verdict, f"{wording.count(len(run.records), 'job')}: {verdicts}")]
+    lines: list[tuple[str, str]] = [(run.verdict, f"{count(len(run.records), 'job')}: {verdicts}")]
     if tests := run.tests:
         skipped = f", {tests.skipped} skipped" if tests.skipped else ""
         lines.append(("", f"{tests.passed} passed, {tests.failed + tests.errors} failed{skipped}"))
@@ -287,7 +288,7 @@ def _totals(run: RunDocument) -> list[tuple[str, str]]:
         lines.append(("critical path", f"{wording.span(run.critical_path.seconds)}: {path}"))
     if run.slots and run.lower_bound_seconds:
         times = f"{run.wall_seconds / run.lower_bound_seconds:.2f} times"
-        least = f"{wording.span(run.lower_bound_seconds)} on {wording.count(run.slots, 'core')}"
+        least = f"{wording.span(run.lower_bound_seconds)} on {count(run.slots, 'core')}"
         lines.append(("lower bound", f"{least}; the run took {times} that"))
     kept = "records and logs" if Path(run.directory, "logs").exists() else "records"
     return [*lines, (kept, run.directory)]

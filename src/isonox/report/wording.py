@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 from rich.text import Text
 
+from isonox.model.naming import some
 from isonox.model.verdict import Verdict
 from isonox.system import terminal
 
@@ -62,17 +63,6 @@ def cut(text: str, width: int) -> str:
         return text
     end = (width - 1) // 2
     return f"{set_cell_size(text, width - 1 - end)}…{set_cell_size(text[::-1], end)[::-1]}"
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 job`, `2 jobs`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def some(names: Sequence[str], limit: int) -> str:
-    """Return names with commas, and how many more there are beyond the limit."""
-    shown = ", ".join(names[:limit])
-    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
 
 
 def undeclared(record: Record) -> str:

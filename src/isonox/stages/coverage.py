@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from isonox.errors import ConfigurationError, did_you_mean
 from isonox.model import inputs
+from isonox.model.naming import some
 from isonox.model.verdict import Verdict
 from isonox.sessions.arguments import checked
 from isonox.sessions.declare import session as declare_session
 from isonox.stages import coverage_data, inside, new_code, outcome, unmeasured
 from isonox.stages import ratchet as best
-from isonox.stages.coverage_report import Report, named, spelled
+from isonox.stages.coverage_report import Report, spelled
 from isonox.stages.options import StageOptions, install_tools, with_inputs
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _gaps(session: Session, report: Report, paths: Sequence[str], shown: int, *,
         where = f":{spelled(report.ranges(path, missing))}" if lines and missing else f" {report.share([path])}"
         texts.append(f"{path}{where}")
         outcome.report(session, "coverage", f"not covered: {texts[-1]}", path, missing[0] if missing else None)
-    return named(texts, shown)
+    return some(texts, shown)
 
 
 def _environment(session: Session) -> dict[str, str]:

@@ -6,8 +6,10 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from isonox.model.naming import some
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 
@@ -85,12 +87,6 @@ class Report:
         return made
 
 
-def named(names: Sequence[str], limit: int = 5) -> str:
-    """Return names with commas, and how many more there are beyond the limit."""
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"{', '.join(names[:limit])}{more}"
-
-
 def spelled(ranges: Iterable[tuple[int, int]]) -> str:
-    """Return ranges for people, as `named` does: `3-5, 9`."""
-    return named([str(first) if first == last else f"{first}-{last}" for first, last in ranges], 10)
+    """Return ranges for people, as `some` does: `3-5, 9`."""
+    return some([str(first) if first == last else f"{first}-{last}" for first, last in ranges], 10)

@@ -7,9 +7,10 @@ import re
 from typing import TYPE_CHECKING
 
 from isonox.errors import GitError
+from isonox.model.naming import some
 from isonox.sessions.commands import active_job
 from isonox.stages import outcome, sources
-from isonox.stages.coverage_report import Share, named, spelled
+from isonox.stages.coverage_report import Share, spelled
 from isonox.system import github
 from isonox.workspace import changes, lines
 
@@ -57,7 +58,7 @@ def judge(session: Session, report: Report, least: float, base: str | None) -> s
     if not share.below(least):
         return ""
     texts = [f"{path}:{_uncovered(session, report, path, found)}" for path, found in missing.items() if found]
-    return f"new code is covered by {share}, less than new={least:g}; not covered: {named(texts, _NAMED)}"
+    return f"new code is covered by {share}, less than new={least:g}; not covered: {some(texts, _NAMED)}"
 
 
 def _name_others(session: Session, report: Report, new: Iterable[str]) -> None:
@@ -65,7 +66,7 @@ def _name_others(session: Session, report: Report, new: Iterable[str]) -> None:
     places = [(place, f"{place}/") for place in sources.code_of(session.root, None)]
     apart = [path for path in new if path.endswith(".py") and path not in report.files]
     if apart := sorted(path for path in apart for place in places if path == place[0] or path.startswith(place[1])):
-        session.note(f"new code: not measured: {named(apart)}")
+        session.note(f"new code: not measured: {some(apart, 5)}")
 
 
 def _uncovered(session: Session, report: Report, path: str, found: Collection[int]) -> str:

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 from isonox.errors import did_you_mean
 from isonox.model import inputs
+from isonox.model.naming import some
 from isonox.sessions import project
 from isonox.stages import coverage_data, sources
-from isonox.stages.coverage_report import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from isonox.sessions.session import Session
     from isonox.stages.coverage_report import Report
+
+#: Packages that a message names.
+_NAMED = 5
 
 
 def judge(session: Session, report: Report, untested: Mapping[str, str]) -> str:
@@ -31,7 +34,7 @@ def judge(session: Session, report: Report, untested: Mapping[str, str]) -> str:
     measured = inputs.owners(workspace, report.files)
     idle = [name for name, found in measured.items() if not any(report.files[path]["executed_lines"] for path in found)]
     if idle := [name for name in idle if name and name not in untested]:
-        session.note(f"no test runs any code of {named(idle)}")
+        session.note(f"no test runs any code of {some(idle, _NAMED)}")
     lacking = [
         package.name
         for package in workspace.packages
@@ -42,9 +45,9 @@ def judge(session: Session, report: Report, untested: Mapping[str, str]) -> str:
     if not lacking:
         return ""
     if coverage_data.chosen(session.root):
-        session.note(f"coverage is configured to measure nothing of {named(lacking)}")
+        session.note(f"coverage is configured to measure nothing of {some(lacking, _NAMED)}")
         return ""
     return (
-        f"the total would be wrong: nothing was measured of {named(lacking)}; test it, map installed copies with "
-        "[tool.coverage.paths], or give the reason: stages.coverage(untested={...})"
+        f"the total would be wrong: nothing was measured of {some(lacking, _NAMED)}; test it, map installed copies "
+        "with [tool.coverage.paths], or give the reason: stages.coverage(untested={...})"
     )

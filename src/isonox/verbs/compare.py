@@ -9,8 +9,8 @@ from typing import Annotated
 from isonox.errors import ExitCode, UsageError, did_you_mean
 from isonox.history import comparison
 from isonox.history.comparison import Side
+from isonox.model.naming import some
 from isonox.report import comparison_view
-from isonox.report.wording import some
 from isonox.sessions import run_directory
 from isonox.sessions.run_directory import RunDirectory
 from isonox.system import terminal

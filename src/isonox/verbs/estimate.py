@@ -10,10 +10,11 @@ from isonox.errors import ExitCode, UsageError
 from isonox.github import build, jobs
 from isonox.github import estimate as forecasts
 from isonox.github.estimate import RUNNERS, Prediction
+from isonox.model.naming import count
 from isonox.model.plan import Plan, PlannedJob, Selection
 from isonox.model.record import Record
 from isonox.report import forecast, plan_view
-from isonox.report.wording import count, span
+from isonox.report.wording import span
 from isonox.sessions.run_directory import End, RunDirectory
 from isonox.system import terminal
 from isonox.verbs.checkout import Checkout

@@ -11,6 +11,7 @@ from typing import Annotated
 from isonox.errors import ExitCode, UsageError
 from isonox.github import estimate
 from isonox.github import jobs as workflow_jobs
+from isonox.model.naming import count
 from isonox.model.plan import Plan, Selection
 from isonox.report import plan_view, wording
 from isonox.sessions.environment import given_cores
@@ -88,8 +89,8 @@ def _write_matrices(checkout: Checkout, made: Plan) -> None:
     for problem in problems:
         sys.stderr.write(f"warning: {problem}\n")
     ran = estimate.play(carriers, set_up=remote.set_up_of(checkout)[0], runners=estimate.RUNNERS, planned=True)
-    sessions = wording.count(len(made.jobs) - len(known), "session")
-    runners = wording.count(sum(len(one.packs) for one in carriers), "job")
+    sessions = count(len(made.jobs) - len(known), "session")
+    runners = count(sum(len(one.packs) for one in carriers), "job")
     cached = f", {len(known)} cached" if known else ""
     span = wording.span(max((job.end for job in ran), default=0.0))
     sys.stderr.write(f"{sessions} in {runners}{cached}: about {span} with {estimate.RUNNERS} runners\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import GitError, did_you_mean
 from isonox.model.changes import Changes
+from isonox.model.naming import count
 from isonox.system import git
 
 if TYPE_CHECKING:
@@ -146,10 +147,10 @@ def _unknown(root: Path, base: str) -> GitError:
 def _cut_off(root: Path, base: str) -> GitError:
     """Return the error for a history that ends before the merge base."""
     depth = int(git.run(root, "rev-list", "--count", "--first-parent", "HEAD"))
-    commits = "1 commit" if depth == 1 else f"{depth} commits"
     more = max(50, depth)
     return GitError(
-        f"this clone is shallow ({commits} deep), and the commit that {base} and HEAD have in common is not in it",
+        f"this clone is shallow ({count(depth, 'commit')} deep), "
+        f"and the commit that {base} and HEAD have in common is not in it",
         hint=f"fetch more, until it is: git fetch --deepen={more}, or all: git fetch --unshallow; "
         "in actions/checkout, say fetch-depth: 0",
     )
