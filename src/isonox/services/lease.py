@@ -255,13 +255,8 @@ def own_process() -> Process:
     return Process.of(os.getpid())
 
 
-def encoded(owner: Process) -> str:
-    """Return an owner as a variable can hold it: its id, and what tells it from others that had or will have that."""
-    return f"{owner.pid}:{owner.identity}"
-
-
 def decoded(text: str) -> Process | None:
-    """Return the owner that a variable names; None without one."""
+    """Return the owner that a variable names, by its id and what tells it from others with that; None without one."""
     pid, _, identity = text.partition(":")
     return Process(pid=int(pid), identity=identity) if pid.isdecimal() and identity else None
 

@@ -24,7 +24,7 @@ SEED_VARIABLE = "ISONOX_SEED"
 #: A test to run many times instead of all tests, as JSON: set by `isonox flaky --hunt` for its session.
 HUNT_VARIABLE = "ISONOX_HUNT"
 
-#: The process with which servers that jobs share end, as `isonox.services.lease.encoded` writes it.
+#: The process with which servers that jobs share end, as `isonox.services.lease.decoded` reads it.
 OWNER_VARIABLE = "ISONOX_SERVICES_OWNER"
 
 #: In the run's folder: what is declared, so that the processes of jobs need not read it again.

@@ -33,7 +33,7 @@ class Servers:
 
     Args:
         job: The job.
-        owner: The process with which shared servers end, as `lease.encoded` returns it; empty for this one.
+        owner: The process with which shared servers end, as `lease.decoded` reads it; empty for this one.
 
     Attributes:
         urls: By the variable that gets it; empty until they are ready.
