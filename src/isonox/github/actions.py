@@ -14,7 +14,6 @@ RECORDS_DAYS = 7
 
 def set_up(setting: Setting) -> Action:
     """Return the action that brings a job to where `make` brings a laptop."""
-    folder = setting.folder
     runs_isonox = ".".join(setting.pythons[-1].split(".")[:2])  # the name of its program has no patch version
     return Action(
         name="Set up",
@@ -35,7 +34,7 @@ def set_up(setting: Setting) -> Action:
                 with_={
                     "version": setting.uv,
                     "enable-cache": True,
-                    "cache-dependency-glob": f"{folder}/uv.lock" if folder else "uv.lock",
+                    "cache-dependency-glob": setting.path("uv.lock"),
                     "cache-suffix": f"${{{{ github.job }}}}{setting.suffix}",
                     "save-cache": "${{ github.ref == format('refs/heads/{0}', "
                     "github.event.repository.default_branch) }}",
@@ -48,7 +47,7 @@ def set_up(setting: Setting) -> Action:
             ),
             Step(
                 name="Install isonox and nox",
-                working_directory=folder,
+                working_directory=setting.folder,
                 run=f"make .isonox/env/.bootstrapped PYTHON=python{runs_isonox}",
             ),
             Step(

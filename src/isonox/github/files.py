@@ -56,7 +56,6 @@ class Drift(NamedTuple):
 def generate(plan: Plan, setting: Setting, *, codeql: bool) -> dict[str, str]:
     """Return the content of every file, by its path relative to the repository's top."""
     suffix = setting.suffix
-    noxfile = f"{setting.folder}/{plan.noxfile}" if setting.folder else plan.noxfile
     found = {
         f".github/workflows/ci{suffix}.yml": emit.workflow(build.workflow(plan, setting)),
         f".github/actions/set-up{suffix}/action.yml": emit.action(actions.set_up(setting)),
@@ -64,7 +63,7 @@ def generate(plan: Plan, setting: Setting, *, codeql: bool) -> dict[str, str]:
     }
     if codeql:
         found[f".github/workflows/codeql{suffix}.yml"] = emit.workflow(codeql_workflow.workflow(setting))
-    return {path: _header(noxfile, content) + content for path, content in found.items()}
+    return {path: _header(setting.path(plan.noxfile), content) + content for path, content in found.items()}
 
 
 def compare(top: Path, wanted: Mapping[str, str]) -> list[Drift]:

@@ -93,8 +93,11 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def run_directory(self) -> str:
         """The run's folder, relative to the repository's top."""
-        prefix = f"{self.folder}/" if self.folder else ""
-        return f"{prefix}${{{{ env.ISONOX_RUN_DIRECTORY }}}}"
+        return self.path("${{ env.ISONOX_RUN_DIRECTORY }}")
+
+    def path(self, name: str) -> str:
+        """Return a path in the noxfile's folder, relative to the repository's top."""
+        return f"{self.folder}/{name}" if self.folder else name
 
     def uses(self, action: str) -> Uses:
         """Return an action by the commit that it is pinned to."""

@@ -66,8 +66,7 @@ def saved(setting: Setting) -> Iterator[Step]:
 
 def _store(setting: Setting, key: str) -> dict[str, Scalar]:
     """Return the inputs of all actions that fetch and save the store: GitHub knows a cache by its paths, too."""
-    folder = f"{setting.folder}/" if setting.folder else ""
-    return {"path": "".join(f"{folder}{path}\n" for path in setting.stored), "key": key}
+    return {"path": "".join(f"{setting.path(name)}\n" for name in setting.stored), "key": key}
 
 
 def _prefix(setting: Setting) -> str:

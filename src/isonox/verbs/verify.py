@@ -15,6 +15,7 @@ from isonox.github.verify import causes, hardening, triggers, workflow_file
 from isonox.github.verify.finding import Finding
 from isonox.github.verify.proof import CounterExample, Proof, prove
 from isonox.github.verify.workflow_file import Workflow
+from isonox.model.naming import count
 from isonox.model.plan import Selection
 from isonox.system import clock, git, terminal
 from isonox.verbs.checkout import Checkout
@@ -188,18 +189,14 @@ def _show_example(number: int, example: CounterExample) -> Iterator[str]:
 
 def _verdict(one: Verified) -> str:
     proof = one.proof
-    count = len(one.hardening)
-    things = "1 thing" if count == 1 else f"{count} things"
-    more = f" {things} in the file should be otherwise (--only-gate leaves {'it' if count == 1 else 'them'} out)"
-    more = more if count else ""
+    left = len(one.hardening)
+    them = "it" if left == 1 else "them"
+    more = f" {count(left, 'thing')} in the file should be otherwise (--only-gate leaves {them} out)" if left else ""
     cases = f"{sum(proof.cases.values()):,} cases in {one.seconds:.1f} s"
     if one.proved:
         how = "passed, was cached or waived" if proof.shape == "isonox" else "succeeded"
         but = "; but" if more else ""
         return f"proved: the gate is green exactly when every one of {proof.jobs} jobs {how}: {cases}{but}{more}"
-    wrong = [
-        f"{count} {what}{'' if count == 1 else 's'}"
-        for count, what in ((proof.causes, "counter-example"), (len(proof.findings), "finding"))
-        if count
-    ]
+    found = ((proof.causes, "counter-example"), (len(proof.findings), "finding"))
+    wrong = [count(number, what) for number, what in found if number]
     return f"not proved: {', '.join(wrong) or 'its outcome is not certain'}: {cases}{'; and' if more else ''}{more}"
