@@ -50,9 +50,9 @@ def test_a_package_without_any_has_that_of_the_folders_above(stand_in: Any) -> N
     (stand_in.root / "pytest.ini").write_text("[pytest]\naddopts = --reruns 3 -p no:cov")
     (folder / "pyproject.toml").write_text("[project]\nname = 'shop'\n")
 
-    assert addopts.blocks_pytest_cov(stand_in, folder)
+    assert addopts.blocks_pytest_cov(folder)
     assert [RERUNS] == _noted(stand_in, folder)
 
     (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
 
-    assert not addopts.blocks_pytest_cov(stand_in, folder)
+    assert not addopts.blocks_pytest_cov(folder)

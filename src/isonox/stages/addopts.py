@@ -49,7 +49,7 @@ def looked_at(session: Session, folder: Path) -> list[str]:
     return ["--cache-clear", f"--override-ini=cache_dir={cache}"]
 
 
-def blocks_pytest_cov(_session: Session, folder: Path) -> bool:
+def blocks_pytest_cov(folder: Path) -> bool:
     """Return whether pytest-cov is installed for nothing, so that its options are unknown."""
     return any(option.removeprefix("-p") in _WITHOUT_PYTEST_COV for option in _addopts(folder))
 

@@ -140,9 +140,10 @@ def holds_lines(path: Path) -> bool:
 def _is_begun(path: Path) -> bool:
     """Return whether a data file was made, and never written to: a table is missing, or the version, which is first."""
     tables = "SELECT count(*) FROM sqlite_master WHERE name IN ('coverage_schema', 'file', 'line_bits', 'arc')"
-    with contextlib.suppress(ConfigurationError):
+    try:
         return _asked(path, tables) < 4 or not _asked(path, "SELECT count(*) FROM coverage_schema")  # noqa: PLR2004 - all
-    return False
+    except ConfigurationError:
+        return False
 
 
 def schema(path: Path) -> int:

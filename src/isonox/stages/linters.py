@@ -208,7 +208,7 @@ def look(session: Session, linter: Linter, paths: Sequence[str]) -> str:
     if linter.name == "import-linter":  # it must find the packages; and names of contracts stay on one line
         env = {"PYTHONPATH": os.pathsep.join(map(str, import_roots(session.root))), "COLUMNS": "200"}
     check = linter.check
-    if linter.name == "black" and (found := options.configuration(session.root, "black")) and found.values.get("quiet"):
+    if linter.name == "black" and (found := configuration.of_tool(session.root, "black")) and found.values.get("quiet"):
         check += ("--verbose",)  # else it tells neither what is wrong nor that it found no file
     done = outcome.run(session, *check, *paths, env=env)
     outcome.report_matches(session, linter.name, done.output, linter.finding)

@@ -114,9 +114,9 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         tools = ["pytest", *(["coverage"] if coverage else []), *(["pytest-xdist"] if workers else [])]
         install_tools(session, name, *tools, group=group, fallbacks=("tests", "dev"), with_project=True)
         if wanted := active_job().hunt:
-            hunting.hunt(session, _folder(session), wanted)
+            hunting.hunt(session, sources.folder(session), wanted)
         argv = [*(["-m", markers] if markers else []), *(spread if workers else [])]
-        own = splitting.Pytest(session, _folder(session), taking)
+        own = splitting.Pytest(session, sources.folder(session), taking)
         done, counts, complaints = _run(session, argv, paths, coverage=coverage, workers=workers is not None, own=own)
         complaints += [coverage_data.combine(session)] if coverage else []
         if own.is_empty and done.code in (0, _NOTHING_COLLECTED):
@@ -139,7 +139,7 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
 def drive(session: Session, markers: str, paths: Sequence[str], *arguments: str) -> None:
     """Run the tests of another stage, against what it has started; the session ends red where they fail."""
     options = [*(["-m", markers] if markers else []), *arguments]
-    own = splitting.Pytest(session, _folder(session), splitting.Taking())
+    own = splitting.Pytest(session, sources.folder(session), splitting.Taking())
     done, counts, complaints = _run(session, options, paths, coverage=False, workers=False, own=own)
     _judge(session, done, counts, markers, complaints)
 
@@ -164,11 +164,6 @@ def _with_weight(name: str, workers: int | Literal["auto"] | None, options: Stag
     return StageOptions(weight="all" if workers == "auto" else workers) | options
 
 
-def _folder(session: Session) -> Path:
-    """Return where pytest runs."""
-    return session.root / session.package.path if session.package else session.root
-
-
 def _run(  # noqa: PLR0913 - how the tests run
     session: Session,
     options: Sequence[str],
@@ -183,7 +178,7 @@ def _run(  # noqa: PLR0913 - how the tests run
     Returns:
         How pytest ended, how many tests passed in the end, and what is wrong beside tests that failed for good.
     """
-    folder = _folder(session)
+    folder = sources.folder(session)
     shutil.rmtree(session.artifacts)
     argv, env = _command(session, paths, coverage=coverage, workers=workers)
     forgetful = addopts.looked_at(session, folder)
@@ -214,13 +209,13 @@ def _command(
     session: Session, paths: Sequence[str], *, coverage: bool, workers: bool
 ) -> tuple[list[str], dict[str, str]]:
     """Return how pytest is called in the package's folder, and the variables for it."""
-    package, folder = session.package, _folder(session)
+    package, folder = session.package, sources.folder(session)
     argv: list[str] = ["pytest"]
     env: dict[str, str] = {}
     if coverage:
         code = sources.code_of(session.root, package)
         argv, env = coverage_data.measuring(session, folder, code, workers=workers)
-    if coverage and "pytest-cov" in install.installed(session) and not addopts.blocks_pytest_cov(session, folder):
+    if coverage and "pytest-cov" in install.installed(session) and not addopts.blocks_pytest_cov(folder):
         argv.append("--no-cov")  # it would measure a second time, into another file
     if not sources.name_paths(session.posargs, folder):
         if missing := [path for path in paths if not (folder / path).exists()]:
