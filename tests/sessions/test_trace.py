@@ -118,12 +118,58 @@ def native(session):
     assert ["pyproject.toml"] == [one.what for one in run.record.undeclared]
 
 
+def test_files_that_are_installed_are_read(repository: MakeRepository) -> None:
+    """Not where the session has made them, by whatever tool; a pinned version is what the index says it is."""
+    noxfile = """
+import isonox
+
+def install(session, *words):
+    session.run_install("echo", "pip", "install", *words, external=True)
+
+@isonox.session(venv_backend="none", inputs=["noxfile.py", "declared.txt"])
+def check(session):
+    session.run("sh", "-c", "touch made.whl", external=True)
+    install(session, "--no-deps", "--quiet", "-r", "declared.txt", "./made.whl")
+
+@isonox.session(venv_backend="none", inputs=["noxfile.py"])
+def old(session):
+    install(session, "--no-deps", "./old.whl[extra]", "-e", ".", "-rdeclared.txt")
+
+@isonox.session(venv_backend="none", per_package=["core"])
+def synchronised(session):
+    install(session, "--require-hashes", "-r", "more.txt")
+    session.run("uv", "sync", "--help", external=True, silent=True)
+
+@isonox.session(venv_backend="none")
+def pinned(session):
+    install(session, "--no-deps", "-r", "pinned.txt")
+"""
+    files = {
+        "noxfile.py": noxfile,
+        "declared.txt": "# none\n-c more.txt\nattrs==1 \\\n  --hash=sha256:1\n",
+        "more.txt": "attrs==1 --hash=sha256:1\n",
+        "pinned.txt": "attrs==1 ; python_version > '3'  # that one\n",
+        ".gitignore": "*.whl\n.nox/\n.isonox/\n",
+    }
+    repo = repository(files, base="pair")
+    (repo.path / "old.whl").touch()
+    run = repo.run_nox()
+
+    found = {job: [(one.kind, one.what) for one in record.undeclared] for job, record in run.records.items()}
+    assert {
+        "check": [("read", "more.txt")],
+        "old": [("read", name) for name in ("old.whl", "pyproject.toml", "declared.txt", "more.txt")],
+        "synchronised(core)": [("read", "uv.lock")],
+        "pinned": [("connected", "a package index (pip install --no-deps -r pinned.txt)")],
+    } == found, run.output
+
+
 @pytest.fixture
 def job(tmp_path: Path) -> Any:
     """Return as much of a running job as `around` needs."""
     report = tmp_path / "report"
     report.touch()
-    return SimpleNamespace(trace=report, root=tmp_path, phase="session", redact=str)
+    return SimpleNamespace(trace=report, root=tmp_path, phase="session", redact=str, traced_since=0.0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import nox.command
 
 from isonox.model.record import Command
-from isonox.sessions import trace
+from isonox.sessions import requirements, trace
 from isonox.sessions.active import ACTIVE
 from isonox.sessions.swap import swapped
 from isonox.system import clock, processes
@@ -34,7 +34,7 @@ def recorded(job: ActiveJob) -> Iterator[None]:
     def popen(args: Sequence[str], **options: Any) -> tuple[int, str]:
         started = clock.monotonic()
         code: int | None = None
-        if job.servers is not None and job.phase == "session" and not trace.installs(args):
+        if job.servers is not None and job.phase == "session" and not requirements.installs(args):
             options["env"] = {**(options.get("env") or os.environ), **job.servers.ready()}
         options["env"] = trace.around(job, [os.fspath(arg) for arg in args], options.get("env"))
         try:

@@ -17,7 +17,7 @@ from isonox.model import inputs
 from isonox.model.pipeline import Session
 from isonox.model.record import Undeclared
 from isonox.model.workspace import Workspace
-from isonox.sessions import environment, project
+from isonox.sessions import environment, project, requirements
 from isonox.system import clock, files, git
 
 if TYPE_CHECKING:
@@ -68,15 +68,20 @@ def find_out(root: Path) -> None:
 def around(job: ActiveJob, argv: Sequence[str], given: Mapping[str, str] | None) -> Mapping[str, str] | None:
     """Return the environment of a command: `given`, and what makes its Python processes report.
 
-    Installers are left out: what they install is part of the fingerprint if it comes from the lock, and only then.
+    Installers are left out. What isonox installs from the lock is part of the fingerprint; of what a session installs
+    by itself, the files that it names count as read.
     """
     if job.trace is None:
         return given
     values = dict(os.environ if given is None else given)
-    if job.phase == "session" and not installs(argv):
+    if job.phase == "session" and not requirements.installs(argv):
+        left_over(job, requirements.synchronised(argv, job.root))
         return values | _variables(job.trace, job.root, values)
-    if job.phase == "session" and not {"--no-deps", "--require-hashes", "uninstall"} & set(argv):
-        files.append(job.trace, f"C{tracing.INDEX} ({job.redact(' '.join(argv[1:]))})\0")
+    if job.phase == "session":
+        taken = requirements.taken(argv, Path.cwd())
+        left_over(job, taken.files)
+        if taken.asks:
+            files.append(job.trace, f"C{tracing.INDEX} ({job.redact(' '.join(argv[1:]))})\0")
     values.pop(sitecustomize.REPORT, None)
     return values
 
@@ -85,6 +90,18 @@ def used(job: ActiveJob, path: str) -> None:
     """Note that the session reads something in a way that is not seen."""
     if job.trace is not None:
         files.append(job.trace, f"R{path}\0")
+
+
+def left_over(job: ActiveJob, paths: Iterable[Path]) -> None:
+    """Note that the session takes files, but for those that it made: a tool that is not seen may have written them."""
+    if job.trace is None:
+        return
+    known = project.files_of(job.root)
+    for place in dict.fromkeys(place for path in paths for place in (os.path.normpath(path), os.path.realpath(path))):
+        if place.startswith(f"{job.root}{os.sep}"):
+            relative = place[len(f"{job.root}{os.sep}") :].replace(os.sep, "/")
+            if _known(known, relative) or not _written(Path(place), job.traced_since):
+                used(job, relative)
 
 
 def serves(job: ActiveJob, port: int) -> None:
@@ -142,12 +159,6 @@ def _variables(report: Path, root: Path, values: Mapping[str, str]) -> dict[str,
         sitecustomize.REPORT: str(report),
         sitecustomize.ROOT: str(root),
     }
-
-
-def installs(argv: Sequence[str | os.PathLike[str]]) -> bool:
-    """Return whether a command is that of an installer."""
-    words = [Path(argv[0]).stem, *(os.fspath(word) for word in argv[1:4])]
-    return any(word.startswith("pip") for word in words) and bool({"install", "sync", "uninstall"} & set(argv))
 
 
 @functools.cache
