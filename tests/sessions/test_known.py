@@ -124,6 +124,33 @@ def test_a_folder_that_the_noxfile_lists_counts_by_its_names(repo: Repository) -
     assert recall(repo.path) is None
 
 
+OPTIONAL = f"""
+import sys
+sys.path.append("tools")
+import helper
+try:
+    from inside import extra
+except ImportError:
+    extra = None
+{NOXFILE}"""
+
+
+@pytest.mark.parametrize("path", ["inside/extra.py", "tools/helper/__init__.py", "helper.py"])
+def test_a_module_that_comes_counts_where_the_noxfile_would_import_it(repo: Repository, path: str) -> None:
+    """One that it can do without, or one that is found first; nothing else changes by the search for them."""
+    repo.write({"noxfile.py": OPTIONAL, "tools/helper.py": "", "inside/__init__.py": ""})
+    found = read(repo.path)
+    assert ("inside/__init__.py", "pythons.txt", "settings.py", "tools/helper.py") == found.modules
+    assert recall(repo.path) is not None
+
+    (repo.path / path).parent.mkdir(exist_ok=True)
+    (repo.path / path).with_name("other.py").touch()
+    assert recall(repo.path) is not None
+    (repo.path / path).touch()
+
+    assert recall(repo.path) is None
+
+
 def test_a_change_of_something_else_is_none(repo: Repository) -> None:
     """Neither a document nor a variable that nobody asked for."""
     read(repo.path)

@@ -358,6 +358,25 @@ def test_the_lock_concerns_those_that_install_what_differs(tmp_path: Path) -> No
     assert set() == jobs()
 
 
+def test_what_the_noxfile_found_then_and_does_not_find_now_concerns_everything(tmp_path: Path) -> None:
+    """A module that it can do without, and a name in a folder that it lists; nothing beside them."""
+    looks = "import os\nos.listdir('marks')\ntry:\n    import ci.local, ci.more\nexcept ImportError:\n    pass\n"
+    names = ("marks/one/a", "marks/two", "ci/local.py", "ci/other.py", "ci/more/one.py")
+    files = {"noxfile.py": f"{looks}{NOXFILE}", **dict.fromkeys(names, "")}
+    repo = made(tmp_path / "repository", FILES | files)
+    edit(repo, {"marks/one/b": "", "ci/other.py": None})
+    assert {"whole"} == {*concerned(repo)}
+
+    for path in ("ci/local.py", "marks/two", "ci/more/one.py"):
+        edit(repo, {**files, path: None})
+        if path == "ci/more/one.py":
+            (repo.path / "ci/more").rmdir()  # even an empty folder is a package
+        assert {f"changed {path}"} == {reasons[0] for reasons in concerned(repo).values()}
+        assert {*ALL} == {*concerned(repo)}
+    edit(repo, {**files, "marks/one/a": None, "marks/one/b": None})
+    assert {*ALL} == {*concerned(repo)}
+
+
 def test_a_program_of_the_workspace_concerns_those_that_called_it(repo: Repository) -> None:
     """Even if it is none of their inputs."""
     edit(repo, {"run.sh": "#!/bin/sh\n"})

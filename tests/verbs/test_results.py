@@ -171,6 +171,31 @@ MARKS = {"BAD", os.environ.get("MARK", "BAD"), *(path.name for path in Path("mar
     assert {"check(money)", "check(shop)"} == marked.having("failed") == listed.having("failed")
 
 
+def test_a_module_that_the_noxfile_can_do_without_counts_when_it_comes(repo: Repository) -> None:
+    """Also one that git ignores, from then on with what is in it."""
+    local = (
+        'import sys\nsys.path.append("ci")\ntry:\n    from local import MARKS\nexcept ImportError:\n    MARKS = {"BAD"}'
+    )
+    ignored = f"{FILES['.gitignore']}local.py\n"
+    repo.write(
+        {
+            "noxfile.py": NOXFILE.replace('MARKS = {"BAD"}', f"import sys\n{local}"),
+            ".gitignore": ignored,
+            "ci/readme": "",
+        }
+    )
+
+    first, known = ci(repo.path), ci(repo.path)
+    (repo.path / "ci/local.py").write_text('MARKS = {"coin"}\n')
+    there = ci(repo.path)
+    (repo.path / "ci/local.py").write_text('MARKS = {"worse"}\n')
+    other = ci(repo.path)
+
+    assert [ALL, ALL] == [first.having("passed"), known.having("cached")], first.talk
+    assert {"check(money)", "check(shop)"} == there.having("failed"), there.talk
+    assert ALL == other.having("passed")
+
+
 def test_what_lies_in_a_submodule_counts_by_the_submodule(repo: Repository) -> None:
     """A pattern for files in it means none that git lists here; who names the submodule is noticed."""
     other = repo.path.parent / "other"

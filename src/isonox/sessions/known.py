@@ -44,6 +44,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
             themselves (see `isonox.cache.statements`).
         modules: Files of the workspace that the noxfile imports or reads, and folders that it lists (with a slash).
         variables: Names of environment variables that the noxfile asks for while it is loaded.
+        absent: Files of the workspace that it would import if they were there, and folders (with a slash).
     """
 
     isonox: str
@@ -54,6 +55,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     declarations: dict[int, str]
     modules: tuple[str, ...]
     variables: tuple[str, ...]
+    absent: tuple[str, ...]
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -7,10 +7,11 @@ import importlib.util
 import os
 import sys
 from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -36,6 +37,8 @@ class Observation:
         variables: Names of environment variables whose values were asked for.
         asked: Those of the files and folders that code of the workspace opened itself: the noxfile, or what it imports.
         asked_variables: Those of the variables that it asked for.
+        absent: Files and folders that it would import if they were there: a module that it can do without, or one that
+            would be found before the one that it imported.
         hindrance: Why another load may be different though all of that is the same; empty if it can't.
     """
 
@@ -44,6 +47,7 @@ class Observation:
     variables: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
     asked_variables: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
     hindrance: str = ""
 
     def add_file(self, path: object, frame: FrameType | None = None) -> None:
@@ -53,6 +57,29 @@ class Observation:
             real = self._relative(os.path.realpath(self.root + relative))  # where it lies, if a link leads there
             if real and real != relative:
                 self._add(_source(real), frame)
+
+    def add_search(self, name: str, folders: Iterable[str], frame: FrameType | None) -> None:
+        """Note which files would be found if they were there, where code of the workspace imports a module."""
+        while frame is not None and frame.f_globals.get("__name__", "").startswith(("importlib", "_frozen_importlib")):
+            frame = frame.f_back
+        if name in sys.builtin_module_names or not self._is_asked(frame):
+            return
+        tail = name.rpartition(".")[2]
+        is_there = False
+        for folder in folders:
+            found = PathFinder.find_spec(name, [folder])
+            for ending in ("/__init__.py", ".py"):
+                place = os.path.join(folder, f"{tail}{ending}")  # noqa: PTH118 - "" is a folder, too
+                if found and found.origin and found.origin.endswith(place):
+                    return
+                if relative := self._relative(place):
+                    self.absent.add(relative)
+            if found and found.origin:
+                return
+            is_there = is_there or found is not None
+        for folder in () if is_there else folders:  # a folder without modules is a package, too
+            if relative := self._relative(os.path.join(folder, tail)):  # noqa: PTH118 - as above
+                self.absent.add(f"{relative}/")
 
     def add_folder(self, path: object, frame: FrameType) -> None:
         """Note a folder of which somebody asked what is in it, as a path that ends in a slash."""
@@ -95,6 +122,17 @@ class Observation:
         return "" if _MADE & set(relative.split("/")) or relative.startswith("..") else relative
 
 
+class _Finder:
+    """Finds no module, but notes where it is looked for."""
+
+    def __init__(self, seen: Observation) -> None:
+        self._seen = seen
+
+    def find_spec(self, name: str, folders: Iterable[str] | None = None, _target: object = None) -> None:
+        """Note the search for a module in some folders; those of `sys.path` by default."""
+        self._seen.add_search(name, list(sys.path if folders is None else folders), sys._getframe(1))  # noqa: SLF001 - who asks decides
+
+
 _active: Observation | None = None
 _watching = False
 
@@ -129,10 +167,13 @@ def observed(root: Path) -> Iterator[Observation]:
         return everything(environ)
 
     environ_class.__getitem__, environ_class.__iter__ = getitem, iterate
+    finder: Any = _Finder(seen)
+    sys.meta_path.insert(0, finder)
     try:
         yield seen
     finally:
         _active = None
+        sys.meta_path.remove(finder)
         environ_class.__getitem__, environ_class.__iter__ = original, everything
         for module in list(sys.modules.values()):
             seen.add_file(getattr(module, "__file__", None))

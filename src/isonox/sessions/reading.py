@@ -48,6 +48,7 @@ def read(
         declarations={line: digest for line, digest in declarations.items() if line in lines},
         modules=tuple(sorted(path for path in seen.files if _counts(root, path, seen.asked) and path != noxfile)),
         variables=tuple(sorted(seen.asked_variables)),
+        absent=tuple(sorted(seen.absent)),
     )
     secrets = {name for session in pipeline.sessions for name in session.facts.secrets if environ.get(name)}
     if secrets and any(os.fsencode(environ[name]) in msgspec.msgpack.encode(found) for name in secrets):
@@ -55,7 +56,7 @@ def read(
     is_first = root not in _read_before
     _read_before.add(root)
     if not seen.hindrance and is_first:  # modules that are imported already are not seen reading again
-        files, variables = tuple(sorted(seen.files)), tuple(sorted(seen.variables))
+        files, variables = tuple(sorted(seen.files | seen.absent)), tuple(sorted(seen.variables))
         key = known.key(root, tree, files, variables, environ)
         known.remember(memory, noxfile, known.Sources(key=key, files=files, variables=variables), found)
     return found, seen.hindrance

@@ -97,8 +97,8 @@ class _Comparison:
         before, project = self._changes.before, self._checkout.project
         if NOXFILE in before and (self._statements is None or self._statements[0] != project.noxfile):
             return NOXFILE
-        if module := next((path for path in project.modules if path in before), ""):
-            return module
+        if found := self._looked_at():
+            return found
         if self._manifests and (self._declared is None or self._declared[0] != project.config):
             root = "pyproject.toml"
             return f"{root if root in self._manifests else self._manifests[0]}#tool.isonox"
@@ -107,6 +107,27 @@ class _Comparison:
         if _LOCK in before and _isonox(self._then(_LOCK)) != _isonox(self._now(_LOCK)):
             return f"{_LOCK}#isonox"
         return self._own_source()
+
+    def _looked_at(self) -> str:
+        """Return a file that differs of those that the noxfile looks at, or looks for; empty if there is none."""
+        project = self._checkout.project
+        named, gone = {*project.modules, *project.absent}, tuple(path for path in project.absent if path.endswith("/"))
+        found = (path for path in self._changes.paths if path in named or path.startswith(gone))
+        listed = (self._listed(path) for path in project.modules if path.endswith("/"))
+        return next(filter(None, (*found, *listed)), "")
+
+    def _listed(self, folder: str) -> str:
+        """Return a file by which the names in a folder, whose path ends in a slash, differ; empty if there is none."""
+        inside = folder.removeprefix("./")
+        names = [*self._changes.added, *self._changes.removed] if folder.endswith("/") else []
+        if not (changed := {path: _name(path, inside) for path in sorted(names) if path.startswith(inside)}):
+            return ""
+        added = self._changes.added
+        kept = {
+            _name(path, inside) for path in self._checkout.tree.files if path.startswith(inside) and path not in added
+        }
+        now, then = ({changed[path] for path in some if path in changed} for some in (added, self._changes.removed))
+        return next((path for path, name in changed.items() if name in (now ^ then) - kept), "")
 
     def _own_source(self) -> str:
         """Return a file of isonox that changed, where isonox itself is what is being worked on."""
@@ -259,6 +280,11 @@ def _untold(session: Session) -> str:
     return excluded(session) or (
         "" if limit is None else f"its inputs do not tell all: a verdict holds for {limit / 3600:g} h"
     )
+
+
+def _name(path: str, folder: str) -> str:
+    """Return the name of what is in a folder at the beginning of a path."""
+    return path.removeprefix(folder).partition("/")[0]
 
 
 def _folders(workspace: Workspace) -> set[str]:
