@@ -128,6 +128,28 @@ def test_a_module_beside_the_packages_counts_for_all() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "path", "counts"),
+    [
+        ("tools/run.py", "tools/json.py", True),
+        ("tools/run.py", "tools/json/__init__.py", True),
+        ("tools/run.py", "tools/data.json", False),
+        ("tools/run.py", "tools/json/more.py", False),
+        ("tools/data.json", "tools/json.py", False),
+        ("*/r[uv]*", "tools/json.py", True),
+        ("**/setup.py", "tools/json.py", False),
+    ],
+)
+def test_a_module_beside_a_script_counts(pattern: str, path: str, *, counts: bool) -> None:
+    """Python would find it before the one that is meant; not what is in it."""
+    one = session(inputs=(pattern,))
+    files = FILES | {"tools/there.py": "1"}
+    found = [values(one, files=files | more)[one.id].value for more in ({}, {path: "1"}, {path: "2"})]
+
+    assert counts == (found[0] != found[1])
+    assert found[1] == found[2]
+
+
+@pytest.mark.parametrize(
     ("content", "counts"),
     [("[tool.ruff]\nline-length = 120", True), ("[tool.mypy]\nstrict = true", False), ("no TOML", True)],
 )

@@ -52,7 +52,7 @@ NOXFILE = inspect.cleandoc(
         """Check one package."""
 
 
-    @isonox.session(venv_backend="none", inputs=["docs/**", "names:libs/**/*.md"])
+    @isonox.session(venv_backend="none", inputs=["docs/**", "names:libs/**/*.md", "tools/run.py"])
     def docs(session):
         """Check the documentation."""
 
@@ -392,6 +392,7 @@ EDITS: dict[str, tuple[str | None, ...]] = {
     "docs/index.md": ("changed\n", None),
     "limit.txt": ("4\n",),
     "json.py": ("",),
+    "tools/json.py": ("", "1\n"),
     "libs/money/code.py": ("2\n", None),
     "libs/money/sub/code.py": ("1\n",),
     "libs/money/pyproject.toml": (package("cents"), package("money", more="[tool.x]\n"), package("money", "shop")),

@@ -220,6 +220,8 @@ class Fingerprints:
             parts["files outside of packages"] = self._digest(outside)
         if declared.files:
             parts["files"] = self._digest(inputs.matching(declared.files, self._files))
+        if modules := inputs.beside(declared.files):
+            parts["modules beside inputs"] = _hash(sorted(inputs.matching(modules, self._files)))
         if declared.names:
             parts["file names"] = _hash(sorted(inputs.matching(declared.names, self._files)))
         for table in declared.tables:

@@ -128,6 +128,21 @@ def counted(declared: Inputs, workspace: Workspace, paths: Iterable[str]) -> lis
     return [path for path in paths if path in found or path in tables]
 
 
+@functools.cache
+def beside(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return patterns of the modules that a script which some patterns mean would find beside itself.
+
+    Left out are those that a pattern like `scripts/**` means itself, those in the workspace's root, and those beside
+    files that are meant wherever they are: `**/setup.py`.
+    """
+    folders = {}
+    for pattern in patterns:
+        folder, _, name = pattern.removeprefix("./").rpartition("/")
+        if folder and not folder.endswith("**") and name != "**" and name.endswith((".py", "*", "?", "]")):
+            folders[folder] = (f"{folder}/*.py", f"{folder}/*/__init__.py")
+    return tuple(pattern for both in folders.values() for pattern in both)
+
+
 def looked_up(document: Any, key: str) -> Any:
     """Return what a dotted key leads to in a TOML document; None where there is nothing.
 

@@ -231,7 +231,7 @@ def _of_patterns(declared: Inputs, difference: Difference) -> Iterator[str]:
         return
     yield _first(inputs.matching(declared.files, difference.paths))
     yield difference.outside if declared.outside else ""
-    yield _first(inputs.matching(declared.names, difference.names))
+    yield _first(inputs.matching((*declared.names, *inputs.beside(declared.files)), difference.names))
     yield _first(f"{table.file}#{table.key}" for table in declared.tables if table in difference.tables)
     yield difference.importable
 
