@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -18,13 +19,11 @@ from hypothesis import strategies as st
 from tests.conftest import WORKSPACES, Repository
 
 from isonox.cache.entry import Entry, of_parts
-from isonox.cache.fingerprint import Discovered
 from isonox.errors import ConfigurationError
 from isonox.model.plan import Selection
 from isonox.model.record import Installation, Record
 from isonox.model.verdict import Verdict
 from isonox.planning.build import build
-from isonox.sessions import surroundings
 from isonox.system import clock
 from isonox.verbs.affected import AffectedDocument
 from isonox.verbs.checkout import Checkout
@@ -377,14 +376,50 @@ def test_what_the_noxfile_found_then_and_does_not_find_now_concerns_everything(t
     assert {*ALL} == {*concerned(repo)}
 
 
-def test_a_program_of_the_workspace_concerns_those_that_called_it(repo: Repository) -> None:
-    """Even if it is none of their inputs."""
-    edit(repo, {"run.sh": "#!/bin/sh\n"})
-    (repo.path / "run.sh").chmod(0o755)
-    found = Discovered(programs=(str(repo.path / "run.sh"),))
-    surroundings.remember(Checkout.around(repo.path).store, {"tidy": found, "docs": Discovered()})
+PROGRAMS = inspect.cleandoc(
+    """
+    import isonox
 
-    assert {"tidy": ["changed run.sh"], "whole": ["changed run.sh"]} == concerned(repo)
+
+    @isonox.session(venv_backend="none", inputs=[])
+    def direct(session):
+        session.run("./run.sh", external=True)
+
+
+    @isonox.session(venv_backend="none", inputs=[])
+    def linked(session):
+        session.run("./link/tool", external=True)
+
+
+    @isonox.session(venv_backend="none", inputs=[])
+    def none(session): ...
+    """
+)
+
+
+def test_a_program_of_the_workspace_concerns_those_that_call_it(tmp_path: Path) -> None:
+    """Even if it is none of their inputs, also through a link; all of them where no run here tells who calls it."""
+    repo = made(tmp_path / "repository", {"noxfile.py": PROGRAMS, ".gitignore": ".isonox/\n__pycache__/\n"})
+    for name in ("run.sh", "bin/tool", "other/tool", "idle"):
+        edit(repo, {name: "#!/bin/sh\n"})
+        (repo.path / name).chmod(0o755)
+    (repo.path / "link").symlink_to("bin")
+    repo.write({"pyproject.toml": "[tool.isonox]\n"})
+    repo.git("branch", "--force", "main")
+    assert 0 == isonox(repo, "ci").returncode
+
+    def jobs() -> list[str]:
+        return [job["id"] for job in json.loads(isonox(repo, "plan", "--base", "main", "--json").stdout)["jobs"]]
+
+    for path, expected in (("run.sh", ["direct"]), ("bin/tool", ["linked"]), ("idle", [])):
+        edit(repo, {path: "#!/bin/sh\n# changed\n"})
+        assert expected == jobs()
+        repo.git("checkout", "--quiet", "--", path)
+    (repo.path / "link").unlink()
+    (repo.path / "link").symlink_to("other")
+    assert ["linked"] == jobs()
+    shutil.rmtree(repo.path / ".isonox")
+    assert ["direct", "linked", "none"] == jobs()
 
 
 EDITS: dict[str, tuple[str | None, ...]] = {

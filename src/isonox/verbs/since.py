@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from isonox.cache.fingerprint import Discovered, Fingerprint
+    from isonox.cache.entry import Entry
+    from isonox.cache.fingerprint import Fingerprint
     from isonox.model.changes import Changes
     from isonox.model.inputs import Table
     from isonox.model.pipeline import Session
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 
 _LOCK = "uv.lock"
 
-#: Git's mode of a program.
-_PROGRAM = "100755"
+#: Git's modes of a program and of a symbolic link.
+_PROGRAM, _LINK = "100755", "120000"
 
 #: What the lock says of isonox itself: its version and where it comes from.
 _ISONOX = re.compile(rb'^name = "isonox"\n(?:version = .*\n)?source = .*$', re.MULTILINE)
@@ -142,26 +143,36 @@ class _Comparison:
             digest = self._checkout.project.declarations.get(session.facts.declaration or 0)
             if digest and self._statements and digest not in self._statements[1]:
                 return NOXFILE
-        if program := next((self._programs[one] for one in self._called(session) if one in self._programs), ""):
+        if self._programs and (program := self._called(session)):
             return program
         return self._installed if self._installed and self._installs_otherwise(session) else ""
 
-    def _called(self, session: Session) -> list[str]:
-        """Return the programs that a session called in earlier runs, by path."""
-        known = self._discovered.get(session.id)
-        return [os.path.normpath(self._checkout.root / one) for one in known.programs] if known else []
+    def _called(self, session: Session) -> str:
+        """Return a program that differs and that a session calls, perhaps through a link; any if nobody knows."""
+        entry = self._told(session)
+        if entry is None:
+            return next(iter(self._programs.values()))
+        for one in surroundings.discovered(entry.record).programs:
+            called = os.path.normpath(self._checkout.root / one)
+            place = os.path.realpath(called)
+            if found := self._programs.get(called) or self._programs.get(place):
+                return found
+            if self._links and (place != called or not os.path.lexists(called)):
+                return self._links[0]
+        return ""
 
     @cached_property
     def _programs(self) -> dict[str, str]:
-        """The programs among the files that differ, by path."""
+        """The programs among the files that differ, and the links, which may lead to some: by path."""
         before, now = self._changes.before, self._changes.now
-        found = [path for path in before if _PROGRAM in (before[path][:6], now[path][:6])]
+        found = [path for path in before if {before[path][:6], now[path][:6]} & {_PROGRAM, _LINK}]
         return {os.path.normpath(self._checkout.root / path): path for path in found}
 
     @cached_property
-    def _discovered(self) -> dict[str, Discovered]:
-        """What earlier runs told of each session, if that matters."""
-        return surroundings.recall(self._checkout.store) if self._programs else {}
+    def _links(self) -> list[str]:
+        """The links among them."""
+        before, now = self._changes.before, self._changes.now
+        return [path for path in self._programs.values() if _LINK in (before[path][:6], now[path][:6])]
 
     @cached_property
     def _installed(self) -> str:
@@ -173,12 +184,18 @@ class _Comparison:
 
     def _installs_otherwise(self, session: Session) -> bool:
         """Return whether a session installs other things than then, or nobody knows what it installs."""
-        entry = None
-        with contextlib.suppress(StateError):
-            entry = self._checkout.store.latest(session.id)
-        if entry is None or _told(entry.parts) != _told(self._fingerprints[session.id].parts):
+        entry = self._told(session)
+        if entry is None:
             return True
         return any(self._locked_now(one) != self._locked_then(one) for one in entry.record.installations)
+
+    def _told(self, session: Session) -> Entry | None:
+        """Return the newest result of a session, if it tells what a run would do: that had the same inputs."""
+        with contextlib.suppress(StateError):
+            entry = self._checkout.store.latest(session.id)
+            if entry and _told(entry.parts) == _told(self._fingerprints[session.id].parts):
+                return entry
+        return None
 
     def _tables(self) -> frozenset[Table]:
         """Return the tables that differ, of those that sessions declare."""
