@@ -155,15 +155,16 @@ def test_the_root_may_be_behind_a_link(traced: Traced) -> None:
 
 
 def test_what_is_installed_is_not_noted(traced: Traced) -> None:
-    """Environments in the workspace, and isonox's own folder."""
-    places = [".nox/tests/lib/x.py", ".isonox/latest", "env/lib/site-packages/x.py"]
-    for place in places:
-        (traced.root / place).parent.mkdir(parents=True)
+    """Environments in the workspace, and isonox's own folder; but folders of other trees with such names."""
+    places = [".nox/tests/lib/x.py", ".isonox/latest", "env/lib/python3/site-packages/x.py"]
+    others = ["site-packages/x.py", "data/dist-packages/x.py"]
+    for place in (*places, *others, "env/pyvenv.cfg"):
+        (traced.root / place).parent.mkdir(parents=True, exist_ok=True)
         (traced.root / place).touch()
 
-    traced.run("".join(f"open({place!r});" for place in places))
+    traced.run("".join(f"open({place!r});" for place in (*places, *others)))
 
-    assert [] == traced.facts
+    assert [f"R{place}" for place in others] == traced.facts
 
 
 def test_another_sitecustomize_has_its_turn(traced: Traced) -> None:

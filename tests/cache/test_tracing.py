@@ -105,6 +105,7 @@ API = of(package="api", default=True)
         (of(), ".mypy_cache/3.13/x.json", True),
         (of(), "libs/api/.hypothesis/examples/x", True),
         (of(), "src/api.egg-info/PKG-INFO", True),
+        (of(), "libs/api/api-1.0.dist-info/METADATA", False),
         (of(), "libs/api/.coverage.host.1.x", True),
         (of(), ".coveragerc", False),
         (of(), "venv/bin/tool", True),

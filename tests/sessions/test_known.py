@@ -31,6 +31,7 @@ NOXFILE = textwrap.dedent(
     import isonox
 
     pathlib.Path("pythons.txt").read_text()
+    pathlib.Path("site-packages/word.txt").read_text()
 
 
     @isonox.session(venv_backend="none")
@@ -51,6 +52,7 @@ NOXFILE = textwrap.dedent(
 def repo(repository: MakeRepository) -> Repository:
     """Return a repository whose noxfile imports a module, reads a file and asks for a variable."""
     made = repository({"noxfile.py": NOXFILE, "settings.py": "WORD = 'word'\n", "pythons.txt": "3.13\n"})
+    made.write({"site-packages/word.txt": "word"})
     made.write({".gitignore": ".nox/\n.isonox/\n__pycache__/\nlocal.txt\n"})
     return made
 
@@ -88,7 +90,7 @@ def test_nothing_is_known_at_first_and_everything_afterwards(repo: Repository) -
     found = read(repo.path)
 
     assert ["check"] == [session.id for session in found.pipeline.sessions]
-    assert ("pythons.txt", "settings.py") == found.modules
+    assert ("pythons.txt", "settings.py", "site-packages/word.txt") == found.modules
     assert found == recall(repo.path)
 
 
@@ -97,6 +99,7 @@ def test_nothing_is_known_at_first_and_everything_afterwards(repo: Repository) -
     [
         {"noxfile.py": NOXFILE.replace('"none"', "None", 1)},
         {"settings.py": "WORD = 'other'\n"},
+        {"site-packages/word.txt": "other"},
         {"pythons.txt": "3.12\n"},
         {"pyproject.toml": '[project]\nname = "tools"\nversion = "2"\n'},
         {"libs/new/pyproject.toml": '[project]\nname = "new"\nversion = "1"\n'},
@@ -140,7 +143,8 @@ def test_a_module_that_comes_counts_where_the_noxfile_would_import_it(repo: Repo
     """One that it can do without, or one that is found first; nothing else changes by the search for them."""
     repo.write({"noxfile.py": OPTIONAL, "tools/helper.py": "", "inside/__init__.py": ""})
     found = read(repo.path)
-    assert ("inside/__init__.py", "pythons.txt", "settings.py", "tools/helper.py") == found.modules
+    looked_at = ("inside/__init__.py", "pythons.txt", "settings.py", "site-packages/word.txt", "tools/helper.py")
+    assert looked_at == found.modules
     assert recall(repo.path) is not None
 
     (repo.path / path).parent.mkdir(exist_ok=True)

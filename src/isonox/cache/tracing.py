@@ -44,7 +44,7 @@ LIMIT = 100
 #: Folders and files that tools keep for themselves.
 _OF_TOOLS = re.compile(
     r"(?:.*/)?(?:\.nox|\.isonox|\.tox|\.eggs|__pycache__|\.(?:mypy|pytest|ruff|import_linter)_cache|\.hypothesis"
-    r"|\.coverage(?:\.[^/]*)?|[^/]+\.(?:egg|dist)-info)(?:/.*)?",
+    r"|\.coverage(?:\.[^/]*)?|[^/]+\.egg-info)(?:/.*)?",
     re.DOTALL,
 )
 #: Names of folders with a virtual environment, if there is a pyvenv.cfg.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 #: What is below these folders is installed or made, and known otherwise.
-_MADE = frozenset({".nox", ".isonox", ".git", ".venv", "venv", "site-packages"})
+_MADE = frozenset({".nox", ".isonox", ".git", ".venv", "venv"})
 
 #: How a file is opened that is not only read.
 _WRITES = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -33,6 +33,8 @@ class Observation:
     """What was looked at.
 
     Attributes:
+        root: The workspace's, with a slash at its end.
+        installed: Folders in it of this process's own environment.
         files: Paths below the root that were read or imported, relative to it; folders that were listed end in a slash.
         variables: Names of environment variables whose values were asked for.
         asked: Those of the files and folders that code of the workspace opened itself: the noxfile, or what it imports.
@@ -43,6 +45,7 @@ class Observation:
     """
 
     root: str
+    installed: tuple[str, ...] = ()
     files: set[str] = field(default_factory=set)
     variables: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
@@ -116,7 +119,7 @@ class Observation:
         if not isinstance(path, (str, bytes, os.PathLike)):
             return ""
         place = os.path.join(os.getcwd(), os.fsdecode(path))  # noqa: PTH109, PTH118 - called for every open file
-        if not f"{place}/".startswith(self.root):
+        if not f"{place}/".startswith(self.root) or place.startswith(self.installed):
             return ""
         relative = os.path.normpath(place[len(self.root) :] or ".")
         return "" if _MADE & set(relative.split("/")) or relative.startswith("..") else relative
@@ -144,7 +147,7 @@ def observed(root: Path) -> Iterator[Observation]:
     if not _watching:
         sys.addaudithook(_audit)
         _watching = True
-    _active = seen = Observation(f"{root}/")
+    _active = seen = Observation(f"{root}/", tuple(_own_folders(root)))
     environ_class: Any = type(os.environ)
     original, everything = environ_class.__getitem__, environ_class.__iter__
 
@@ -177,6 +180,14 @@ def observed(root: Path) -> Iterator[Observation]:
         environ_class.__getitem__, environ_class.__iter__ = original, everything
         for module in list(sys.modules.values()):
             seen.add_file(getattr(module, "__file__", None))
+
+
+def _own_folders(root: Path) -> Iterator[str]:
+    """Yield the folders of the workspace that this process's environment is in, with a slash at their ends."""
+    for prefix in {sys.prefix, sys.base_prefix}:
+        for place in {prefix, os.path.realpath(prefix)}:
+            if place.startswith(f"{root}/"):
+                yield f"{place}/"
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:

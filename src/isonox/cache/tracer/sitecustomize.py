@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 #: Variables with the file to report to, and with the workspace's root.
 REPORT, ROOT = "ISONOX_TRACE", "ISONOX_TRACE_ROOT"
 
-#: What is installed, or isonox's own: most of what a process opens, and nothing that could be an input.
-_APART = ("/.nox/", "/.isonox/", "/site-packages/", "/dist-packages/")
+#: nox's and isonox's own, and folders of what is installed: most of what a process opens, and nothing that could be an
+#: input; but the latter only in an environment, which these tell.
+_APART = ("/.nox/", "/.isonox/")
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
 #: Modules that list folders for what can be imported or collected there.
 _FINDERS = ("importlib", "_frozen_importlib", "_pytest.", "pkg_resources", "pkgutil")
 #: So many facts and places are remembered.
@@ -105,6 +108,7 @@ class Tracer:
         self.noted: set[str] = set()
         self.places: dict[str, str | None] = {}
         self.reals: dict[str, str] = {}
+        self.environments: dict[str, bool] = {}
         self.bound: list[Any] = []
 
     def give_up(self, error: Exception) -> None:
@@ -161,7 +165,21 @@ class Tracer:
             return "" if real + os.sep == self.root else None
         place = real[len(self.root) :].replace(os.sep, "/")
         apart = any(part in f"/{place}/" for part in _APART) or (real + os.sep).startswith(self.own)
-        return None if apart else place
+        return None if apart or self._is_installed(f"/{place}/") else place
+
+    def _is_installed(self, place: str) -> bool:
+        """Return whether a path is in an environment, not only in a folder that is called like those in one."""
+        for name in _INSTALLED:
+            above, found, _ = place.partition(name)
+            if found and above not in self.environments:
+                folder = self.root + above[1:]
+                self.environments[above] = False
+                while len(folder) > len(self.root) and not self.environments[above]:
+                    self.environments[above] = any(os.path.exists(os.path.join(folder, one)) for one in _ENVIRONMENT)
+                    folder = os.path.dirname(folder)
+            if found and self.environments[above]:
+                return True
+        return False
 
     def _real(self, path: str) -> str:
         """Return a path without links; as fast as it gets, for many paths in the same folders."""
