@@ -35,19 +35,22 @@ def test_programs_of_the_workspace_are_named_from_its_root() -> None:
 
 
 def test_a_program_of_the_workspace_is_its_content(tmp_path: Path) -> None:
-    """Installed anew it is the same; changed it is another; missing it is none."""
+    """Installed anew it is the same; changed it is another; missing, or not to be run, it is none."""
     path, store = tmp_path / "bin" / "tool", Store.of(tmp_path)
     path.parent.mkdir()
 
     def identity(content: bytes, seconds: int) -> str:
         path.write_bytes(content)
+        path.chmod(0o755)
         os.utime(path, (seconds, seconds))
         return surroundings.program("bin/tool", tmp_path, store, {})
 
     first, again, other = identity(b"one", 1), identity(b"one", 2), identity(b"two", 3)
-    path.unlink()
+    path.chmod(0o644)
 
     assert first == again != other
+    assert "bin/tool none" == surroundings.program("bin/tool", tmp_path, store, {})
+    path.unlink()
     assert "bin/tool none" == surroundings.program("bin/tool", tmp_path, store, {})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,6 +125,24 @@ def test_what_the_index_takes_for_unchanged_is_read_all_the_same(root: Path, fla
 
     assert before != after
     assert run(root, "hash-object", "a.txt").strip() == after.split()[1]
+
+
+@pytest.mark.parametrize("setting", ["core.trustctime", "core.checkStat"])
+def test_a_file_with_its_old_size_and_time_is_another_all_the_same(root: Path, setting: str) -> None:
+    """Also for a user whose git is told to look at little else."""
+    path = root / "a.txt"
+    before, long_ago = tree.read(root).files["a.txt"], path.stat().st_mtime - 60  # git mistrusts what is new
+    os.utime(path, (long_ago, long_ago))
+    run(root, "config", setting, {"core.trustctime": "false"}.get(setting, "minimal"))
+    run(root, "update-index", "--refresh")
+    since = path.stat().st_ctime
+    while time.time() < int(since) + 1.1:  # git compares seconds
+        time.sleep(0.1)
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, (long_ago, long_ago))
+
+    assert not run(root, "status", "--porcelain", "a.txt")
+    assert before != tree.read(root).files["a.txt"]
 
 
 def test_before_the_first_commit_and_detached(root: Path, tmp_path: Path) -> None:

@@ -141,9 +141,10 @@ def locked(root: Path, tree: Tree, memory: Memory) -> Callable[[Installation], s
 
 
 def program(path: str, root: Path, memory: Memory, environ: Mapping[str, str]) -> str:
-    """Return what changes when a program does: where its name leads to now, its size and time.
+    """Return what changes when a program does: where its name leads to now, its size, time and rights.
 
-    Of one in the workspace it is the content: whoever installs there anew, gives it another time.
+    Of one in the workspace it is the content: whoever installs there anew, gives it another time. One that can't be run
+    is none.
 
     Args:
         path: As it was called; from the root where it is below that.
@@ -153,7 +154,7 @@ def program(path: str, root: Path, memory: Memory, environ: Mapping[str, str]) -
     """
     if os.path.isabs(path):  # noqa: PTH117 - many of them, at each start
         return machine.program(path, environ)
-    return f"{path} {_content(root / path, memory)}"
+    return f"{path} {_content(root / path, memory) if os.access(root / path, os.X_OK) else 'none'}"
 
 
 def _content(path: Path, memory: Memory) -> str:

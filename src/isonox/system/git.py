@@ -113,6 +113,10 @@ def workspace(start: Path) -> Path:
     return top
 
 
+#: Settings for looking at files: with others, git takes one for unchanged that has its old size and time again.
+_EXACT = ("-c", "core.trustctime=true", "-c", "core.checkStat=default")
+
+
 class Look:
     """What git says of the files of a checkout, by two processes that work while the caller does something else.
 
@@ -127,7 +131,7 @@ class Look:
         self._root = root
         self._listing = _started(root, "ls-files", "-z", "-s", "-v")
         self._status = _started(
-            root, "status", "-z", "--porcelain=v2", "--branch", "--untracked-files=all", "--no-renames",
+            root, *_EXACT, "status", "-z", "--porcelain=v2", "--branch", "--untracked-files=all", "--no-renames",
             "--ignore-submodules=none", "--", ".",
         )  # fmt: skip
 

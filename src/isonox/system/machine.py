@@ -24,12 +24,12 @@ _HOMES = (
 
 
 def state(path: str) -> str:
-    """Return size and time of a file or a folder; "none" where there is nothing."""
+    """Return size, time and rights of a file or a folder; "none" where there is nothing."""
     try:
         found = os.stat(path)  # noqa: PTH116 - many of them, at each start
     except OSError:
         return "none"
-    return f"{found.st_size} {found.st_mtime_ns}"
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_mode:o}"
 
 
 def content(path: Path | str) -> str:
@@ -44,7 +44,7 @@ def content(path: Path | str) -> str:
 
 
 def program(path: str, environ: Mapping[str, str]) -> str:
-    """Return what changes when a program does: where its name leads to now, its size and time.
+    """Return what changes when a program does: where its name leads to now, its size, time and rights.
 
     Args:
         path: As it was called, absolute.
