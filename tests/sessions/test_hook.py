@@ -342,6 +342,35 @@ def plain(session):
     assert str(run.records["plain"].interpreter.version).startswith(f"{own}.")
 
 
+RIVALS = """
+import os, pathlib, time
+import isonox
+
+@isonox.session(venv_backend="none", artifacts=["out.txt"], cache=False)
+def slow(session):
+    mine, other = session.posargs
+    pathlib.Path("out.txt").write_text(f"{mine}, half")
+    pathlib.Path(f"{mine}.begun").touch()
+    until = time.monotonic() + 1.5
+    while not pathlib.Path(f"{other}.begun").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    with open("out.txt", "a") as out:
+        out.write(", whole")
+"""
+
+
+def test_two_runs_at_once_keep_their_own_artifacts(repository: MakeRepository) -> None:
+    """They write the same file of the checkout: the second waits until the first has kept it."""
+    repo = repository({"noxfile.py": RIVALS})
+    nox = [sys.executable, "-m", "nox", "-s", "slow", "--"]
+
+    running = [subprocess.Popen([*nox, *names], cwd=repo.path) for names in (("a", "b"), ("b", "a"))]
+
+    assert [0, 0] == [one.wait() for one in running]
+    kept = [path.read_text() for path in (repo.path / ".isonox/runs").glob("*/artifacts/slow/out.txt")]
+    assert ["a, half, whole", "b, half, whole"] == sorted(kept)
+
+
 def test_nox_runs_sessions_per_package_in_parallel(repository: MakeRepository) -> None:
     """Its children write the parameters of their sessions to JSON, so a package is a name there."""
     noxfile = inspect.cleandoc(

@@ -164,6 +164,25 @@ def pinned(session):
     } == found, run.output
 
 
+def test_an_artifact_from_before_the_session_is_read(repository: MakeRepository) -> None:
+    """Whoever has a fresh clone would not have it; one that the session wrote by whatever tool is its own."""
+    noxfile = """
+import isonox
+
+@isonox.session(venv_backend="none", inputs=["noxfile.py", "kept.txt"], artifacts=["*.txt"])
+def writes(session):
+    session.run("sh", "-c", "echo new > new.txt", external=True)
+"""
+    repo = repository({"noxfile.py": noxfile, "kept.txt": "", ".gitignore": "new.txt\nold.txt\n.nox/\n.isonox/\n"})
+    for name in ("new.txt", "old.txt"):
+        (repo.path / name).touch()
+
+    record = repo.run_nox().record
+
+    assert ["old.txt"] == [one.what for one in record.undeclared]
+    assert ("writes/kept.txt", "writes/new.txt", "writes/old.txt") == record.artifacts
+
+
 @pytest.fixture
 def job(tmp_path: Path) -> Any:
     """Return as much of a running job as `around` needs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class ActiveJob:
 
     Attributes:
         outer: The variables that nox was started with, most of which the session does not see.
+        held: What is let go of once the record is written.
     """
 
     id: str
@@ -64,6 +66,7 @@ class ActiveJob:
     installations: list[Installation] = field(default_factory=list)
     environment: Path | None = None
     servers: Servers | None = None
+    held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def redact(self, text: str) -> str:
         """Return `text` with secrets and passwords of services replaced, and what is no text escaped."""

@@ -38,6 +38,7 @@ from isonox.sessions import (
 )
 from isonox.sessions import install as installs
 from isonox.sessions.active import ACTIVE, ActiveJob
+from isonox.sessions.run_directory import file_name
 from isonox.sessions.swap import swapped
 from isonox.system import clock, files, github, processes
 
@@ -92,7 +93,8 @@ def _execute(runner: SessionRunner, original: Callable[[SessionRunner], Result])
                 _stop_what_is_left(job, ended_well=False)
             seconds = clock.monotonic() - clock_start
             when = clock.timestamp(started)
-            problem = recording.write(runner, job, result, started=when, seconds=seconds)
+            with job.held:
+                problem = recording.write(runner, job, result, started=when, seconds=seconds)
             if problem and result is not None:
                 result = Result(runner, Status.FAILED, reason=problem, duration=seconds)
     runner.result = result
@@ -132,6 +134,9 @@ def _surroundings(runner: SessionRunner, job: ActiveJob) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(redaction.redacted_output(job))
         stack.enter_context(_errors_kept(job))
+        if job.facts.artifacts:  # they lie in the checkout, where another run of the session would write the same files
+            path = files.state_directory(job.root) / "locks" / f"artifacts of {file_name(job.id)}.lock"
+            job.held.enter_context(pool.locked(path, f"another run is making the artifacts of {job.id}"))
         if job.facts.environment == "declared":
             values = environment.declared(job.outer, job.facts, cores=job.cores, extra=job.config.pass_env)
             stack.enter_context(environment.replaced(job.outer, values))

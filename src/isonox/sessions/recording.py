@@ -197,10 +197,11 @@ def _found_out(root: Path) -> Planned:
 
 
 def _keep_artifacts(job: ActiveJob) -> None:
-    """Copy the files that the session declared as artifacts into the run's folder."""
+    """Copy the files that the session declared as artifacts into the run's folder; those of before count as read."""
     for pattern in job.facts.artifacts:
         for path in sorted(job.root.glob(pattern)):
             if path.is_file():
+                trace.left_over(job, [path])
                 target = job.run.artifacts_path(job.id) / path.relative_to(job.root)
                 files.make_directory(target.parent)
                 try:
