@@ -95,6 +95,29 @@ def test_a_hand_typed_nox_leaves_the_same_record(repository: MakeRepository) -> 
     assert "inherited" == run.records["plain"].environment.policy
 
 
+def test_a_secret_in_a_variable_of_another_session_is_one_there(repository: MakeRepository) -> None:
+    """Neither its log nor its record has it."""
+    noxfile = """
+import os
+import isonox
+
+@isonox.session(venv_backend="none", secrets=["TOKEN"])
+def owner(session): ...
+
+@isonox.session(venv_backend="none", env={"URL": f"https://{os.environ['TOKEN']}@host", "MODE": "test"})
+def other(session):
+    session.run("sh", "-c", "echo at $URL", external=True)
+"""
+    made = repository({"noxfile.py": noxfile})
+
+    run = made.run_nox("-s", "other", env={"TOKEN": "s3cret-token"})
+
+    assert "at https://***@host" in run.output
+    assert run.record.environment is not None
+    assert {"URL": "https://***@host", "MODE": "test"}.items() <= run.record.environment.values.items()
+    assert not [path for path in run.folder.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+
+
 def test_interpreters_are_found_recorded_with_their_patch_and_red_when_missing(repository: MakeRepository) -> None:
     """The same on a laptop as in CI: never a silent skip, never a download."""
     current = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -364,7 +387,9 @@ def test_two_runs_at_once_keep_their_own_artifacts(repository: MakeRepository) -
     repo = repository({"noxfile.py": RIVALS})
     nox = [sys.executable, "-m", "nox", "-s", "slow", "--"]
 
-    running = [subprocess.Popen([*nox, *names], cwd=repo.path) for names in (("a", "b"), ("b", "a"))]
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("NOX", "COVERAGE_"))}
+
+    running = [subprocess.Popen([*nox, *names], cwd=repo.path, env=env) for names in (("a", "b"), ("b", "a"))]
 
     assert [0, 0] == [one.wait() for one in running]
     kept = [path.read_text() for path in (repo.path / ".isonox/runs").glob("*/artifacts/slow/out.txt")]

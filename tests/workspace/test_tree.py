@@ -131,7 +131,7 @@ def test_what_the_index_takes_for_unchanged_is_read_all_the_same(root: Path, fla
 def test_a_file_with_its_old_size_and_time_is_another_all_the_same(root: Path, setting: str) -> None:
     """Also for a user whose git is told to look at little else."""
     path = root / "a.txt"
-    before, long_ago = tree.read(root).files["a.txt"], path.stat().st_mtime - 60  # git mistrusts what is new
+    before, long_ago = tree.reading(root).tree().files["a.txt"], path.stat().st_mtime - 60  # git mistrusts what is new
     os.utime(path, (long_ago, long_ago))
     run(root, "config", setting, {"core.trustctime": "false"}.get(setting, "minimal"))
     run(root, "update-index", "--refresh")
@@ -142,7 +142,7 @@ def test_a_file_with_its_old_size_and_time_is_another_all_the_same(root: Path, s
     os.utime(path, (long_ago, long_ago))
 
     assert not run(root, "status", "--porcelain", "a.txt")
-    assert before != tree.read(root).files["a.txt"]
+    assert before != tree.reading(root).tree().files["a.txt"]
 
 
 def test_before_the_first_commit_and_detached(root: Path, tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ import os
 from typing import TYPE_CHECKING
 
 import msgspec
+import nox.registry
 
 from isonox.errors import ConfigurationError
+from isonox.model.pipeline import PLAIN
 from isonox.model.shard import Shard
 from isonox.sessions import environment, interpreter, project, recording, redaction, trace
 from isonox.sessions.active import ActiveJob
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nox.sessions import SessionRunner
+
+    from isonox.model.pipeline import Facts
 
 
 def job_of(runner: SessionRunner, root: Path) -> ActiveJob:
@@ -54,7 +58,7 @@ def job_of(runner: SessionRunner, root: Path) -> ActiveJob:
         in_run=_given_run() is not None,
         planned=planned,
         cores=planned.cores if planned and planned.cores else environment.given_cores(os.environ),
-        secrets=redaction.texts(facts.secrets, os.environ),
+        secrets=redaction.texts(_secrets(facts), os.environ),
         outer=dict(os.environ),
     )
 
@@ -103,6 +107,19 @@ def _run_directory(root: Path) -> RunDirectory:
     """Return the run that this process belongs to: the given one, or one of its own."""
     given = _given_run()
     return RunDirectory.at(root / given) if given else RunDirectory.create(root)
+
+
+def _secrets(facts: Facts) -> list[str]:
+    """Return the variables whose values must not be printed.
+
+    Another session's secret is one here, too, where the noxfile puts it into a variable of this session.
+    """
+    found = list(facts.secrets)
+    for function in nox.registry.get().values() if facts.env else ():
+        for name in getattr(function, "__isonox__", PLAIN).secrets:
+            if (value := os.environ.get(name)) and any(value in one for one in facts.env.values()):
+                found.append(name)
+    return found
 
 
 @functools.cache
