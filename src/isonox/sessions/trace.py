@@ -96,11 +96,10 @@ def left_over(job: ActiveJob, paths: Iterable[Path]) -> None:
     """Note that the session takes files, but for those that it made: a tool that is not seen may have written them."""
     if job.trace is None:
         return
-    known = project.files_of(job.root)
     for place in dict.fromkeys(place for path in paths for place in (os.path.normpath(path), os.path.realpath(path))):
         if place.startswith(f"{job.root}{os.sep}"):
             relative = place[len(f"{job.root}{os.sep}") :].replace(os.sep, "/")
-            if _known(known, relative) or not _written(Path(place), job.traced_since):
+            if _known(project.files_of(job.root), relative) or not _written(Path(place), job.traced_since):
                 used(job, relative)
 
 
