@@ -114,12 +114,11 @@ def _secrets(facts: Facts) -> list[str]:
 
     Another session's secret is one here, too, where the noxfile puts it into a variable of this session.
     """
-    found = list(facts.secrets)
-    for function in nox.registry.get().values() if facts.env else ():
-        for name in getattr(function, "__isonox__", PLAIN).secrets:
-            if (value := os.environ.get(name)) and any(value in one for one in facts.env.values()):
-                found.append(name)
-    return found
+    if not facts.env:
+        return list(facts.secrets)
+    declared = (getattr(function, "__isonox__", PLAIN).secrets for function in nox.registry.get().values())
+    others = {name for names in declared for name in names if os.environ.get(name)}
+    return [*facts.secrets, *(name for name in others if any(os.environ[name] in one for one in facts.env.values()))]
 
 
 @functools.cache
