@@ -88,6 +88,15 @@ def test_a_wheel_without_modules_is_red(sharing: MakeRepository) -> None:
     assert "till-1.0-py3-none-any.whl holds no Python module" in run.record.reason, run.output
 
 
+@pytest.mark.parametrize("required", ['"hatchling =>1"', "3"])
+def test_what_is_no_requirement_is_an_error(tmp_path: Path, required: str) -> None:
+    """For `isonox init`, which asks what builds the project, too."""
+    (tmp_path / "pyproject.toml").write_text(f"[build-system]\nrequires = [{required}]\n")
+
+    with pytest.raises(ConfigurationError, match=r"pyproject.toml: build-system.requires: [eE]xpected"):
+        build_stage.backends(tmp_path)
+
+
 @pytest.mark.parametrize(
     "settings",
     ["", "[tool.ruff]\n", "[project]\nname = 'x'\n[tool.uv]\npackage = false\n"],

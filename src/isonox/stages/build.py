@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import nox.virtualenv
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from isonox.errors import ConfigurationError
@@ -134,9 +134,17 @@ def _built(session: Session, folder: Path, tools: _Tools) -> tuple[Path, Path]:
 
 
 def backends(folder: Path) -> list[str]:
-    """Return the distributions that a project asks for to be built."""
+    """Return the distributions that a project asks for to be built.
+
+    Raises:
+        ConfigurationError: It asks for something that is no requirement.
+    """
     required = pyproject(folder).get("build-system", {}).get("requires", ["setuptools"])
-    return [canonicalize_name(Requirement(requirement).name) for requirement in required]
+    try:
+        return [canonicalize_name(Requirement(requirement).name) for requirement in required]
+    except (InvalidRequirement, TypeError) as error:
+        what = str(error).splitlines()[0]
+        raise ConfigurationError(f"{folder / 'pyproject.toml'}: build-system.requires: {what}") from error
 
 
 class _Tools(NamedTuple):
