@@ -283,7 +283,7 @@ def test_an_interrupted_session_leaves_a_record(repository: MakeRepository) -> N
         ("shards=0", "shards=0 must be a number from 1 to 64"),
         ("shards={'api': '2'}", "shards={'api': '2'} is not of the type int | Mapping[str, int]"),
         ("timeout_minutes=0", "must be more than 0"),
-        ("env={'PORT': 5432}", "env={'PORT': 5432} is not of the type Mapping[str, str] | None"),
+        ("env={'HOST': 'secret', 'PORT': 5432}", "env={'PORT': 5432} is not of the type Mapping[str, str] | None"),
         ("artifacts='*.txt'", "artifacts='*.txt' must be a list"),
         ("secrets=['A', 1]", "secrets=['A', 1] is not of the type Sequence[str]"),
         ("required='no'", "required='no' is not of the type bool"),

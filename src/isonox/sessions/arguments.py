@@ -68,14 +68,22 @@ def _check(where: str, value: object, argument: str, function: Callable[..., obj
     if isinstance(value, str) and all(typing.get_origin(word) is Literal or isinstance(word, str) for word in words):
         check(where, value, [known for word in words for known in typing.get_args(word) or (word,)])
         return
+    if _fits(value, meant):
+        return
+    if isinstance(value, Mapping):  # the others may be nobody's business
+        value = next((one for one in ({key: value[key]} for key in value) if not _fits(one, meant)), value)
+    shown, written = f"{where}={reprlib.repr(value)}", function.__annotations__[argument]
+    if isinstance(value, str) and re.search(r"(?<!\[)Sequence\[str\]", written):
+        raise ConfigurationError(f"{shown} must be a list", hint=f"{argument}={value.split()}")
+    raise ConfigurationError(f"{shown} is not of the type {written}")
+
+
+def _fits(value: object, meant: Any) -> bool:
     try:
         msgspec.convert(value, meant, builtin_types=(timedelta,))
     except msgspec.ValidationError:
-        shown = f"{where}={reprlib.repr(value)}"
-        written = function.__annotations__[argument]
-        if isinstance(value, str) and re.search(r"(?<!\[)Sequence\[str\]", written):
-            raise ConfigurationError(f"{shown} must be a list", hint=f"{argument}={value.split()}") from None
-        raise ConfigurationError(f"{shown} is not of the type {written}") from None
+        return False
+    return True
 
 
 @functools.cache
