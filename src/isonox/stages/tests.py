@@ -118,12 +118,12 @@ def tests(  # noqa: PLR0913 - the stage's options, all keywords
         argv = [*(["-m", markers] if markers else []), *(spread if workers else [])]
         own = splitting.Pytest(session, sources.folder(session), taking)
         done, counts, complaints = _run(session, argv, paths, coverage=coverage, workers=workers is not None, own=own)
-        complaints += [coverage_data.combine(session)] if coverage else []
+        if coverage and (lost := coverage_data.combine(session)):
+            complaints.append(lost)
         if own.is_empty and done.code in (0, _NOTHING_COLLECTED):
             _leave_nothing(session)
             return
         _judge(session, done, counts, markers, complaints)
-        outcome.judge(session, complaints)
         if coverage and not session.posargs:
             coverage_data.check_left(session)
 
