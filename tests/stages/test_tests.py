@@ -156,6 +156,8 @@ only = {"pythons": ["3.11"], "coverage": False}
 stages.tests(**only, name="ended", paths=["tests/test_failing.py"])
 stages.tests(**only, name="left", paths=["tests/test_leaving.py"], env={"PYTHONPATH": "lib"})
 stages.tests(**only, name="gone", paths=["tests/test_gone.py"])
+stages.tests(**only, name="never", paths=["tests/test_never.py"])
+stages.tests(**only, name="dropped", paths=["tests/dropped"])
 stages.tests(**only, name="last", paths=["tests/test_last.py"])
 """
     last = """
@@ -173,6 +175,9 @@ def test_broken_then() -> None:
             "conftest.py": "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n",
             "tests/test_failing.py": FAILING,
             "tests/test_gone.py": "import os\n\ndef test_a(): os._exit(0)\n\ndef test_b(): assert False\n",
+            "tests/test_never.py": "import os\n\nos._exit(0)\n",
+            "tests/dropped/conftest.py": "def pytest_collection_finish(session):\n    del session.items[1:]\n",
+            "tests/dropped/test_it.py": "def test_a(): pass\n\ndef test_b(): assert False\n",
             "tests/test_last.py": last,
             "lib/hidden.py": "",
             "tests/test_leaving.py": "import hidden\nimport pytest\n\ndef test_a(): pass\n\n"
@@ -188,8 +193,12 @@ def test_broken_then() -> None:
 
     reasons = {record.stage: record.reason for record in first.records.values()}
     assert "3 of 5 tests failed" == reasons["ended"]
-    assert "pytest ended well, but did not run 2 of the 3 tests that it was to run" == reasons["left"]
-    assert "pytest ended well, but did not run 2 of the 2 tests that it was to run" == reasons["gone"]
+    cut = "pytest ended well, but did not run 2 of the {} tests that it was to run: tests/test_{}.py::test_{}"
+    assert reasons["left"].startswith(cut.format(3, "leaving", "b"))
+    assert TestCounts(passed=1) == first.records["left-3.11"].tests
+    assert reasons["gone"].startswith(cut.format(2, "gone", "a"))
+    assert "pytest ended well before it had found the tests" == reasons["never"]
+    assert Verdict.PASSED is first.records["dropped-3.11"].verdict
     assert ["1 of 2 tests failed"] * 2 == [reasons["last"], second.records["last-3.11"].reason]
 
 

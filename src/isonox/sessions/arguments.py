@@ -6,7 +6,7 @@ import functools
 import re
 import reprlib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from types import NoneType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
@@ -79,6 +79,8 @@ def _check(where: str, value: object, argument: str, function: Callable[..., obj
 
 
 def _fits(value: object, meant: Any) -> bool:
+    if isinstance(value, Collection) and not isinstance(value, (str, bytes, Mapping)):
+        value = tuple(value)  # whatever holds several, such as the keys of a dictionary
     try:
         msgspec.convert(value, meant, builtin_types=(timedelta,))
     except msgspec.ValidationError:

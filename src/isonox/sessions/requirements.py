@@ -26,7 +26,11 @@ _VALUED = frozenset({
 #: What is read of a folder that is installed, whatever builds it.
 _MANIFESTS = ("pyproject.toml", "setup.cfg", "setup.py")
 
-_JOINED = re.compile(r"(-[rcef])(.+)")
+#: What a file that is installed itself ends with.
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+#: One of the above, perhaps after options without a value, and perhaps with its value: `-Ur`, `-rtests.txt`.
+_JOINED = re.compile(r"-[qvnyUI]*([rcef])(.*)")
 _COMMENT = re.compile(r"(?:^|\s)#.*", re.MULTILINE)
 #: What surrounds a path: a name and the scheme before it, extras after it.
 _PATH = re.compile(r"(?:.*@\s*)?(?:file:(?://(?:localhost)?)?)?([^\[]+)(?:\[.*\])?")
@@ -36,7 +40,8 @@ class Taken(NamedTuple):
     """What a command takes.
 
     Attributes:
-        files: Requirements, wheels and archives, and what says how a folder is built; absolute.
+        files: Requirements, wheels and archives, folders that are built, and of those that are installed as they are
+            what says how; absolute.
         asks: Whether it depends on the answer of an index what is installed.
     """
 
@@ -86,10 +91,10 @@ class _Reading:
         """Take the words of a command or of a line; `lists` is whether bare ones are files of requirements."""
         option = ""
         for word in words:
-            name, _, value = word.partition("=")
-            if joined := None if option else _JOINED.fullmatch(word):
-                name, value = joined.groups()
             if not option and word.startswith("-"):
+                name, _, value = word.partition("=")
+                if joined := _JOINED.fullmatch(word):
+                    name, value = f"-{joined[1]}", joined[2]
                 if not value and name in _LISTS | _FOLDERS | _VALUED:
                     option = name
                     continue
@@ -102,22 +107,37 @@ class _Reading:
     def _add(self, word: str, option: str, *, listed: bool, beside: Path | None) -> None:
         matched = _PATH.fullmatch(word)
         places = [folder / matched[1].strip() for folder in (beside, self._folder) if folder] if matched else []
-        place = next((Path(os.path.normpath(one)) for one in places if one.exists()), None)
+        # what is no path may be too long for one, which only this takes for an answer
+        place = next((Path(os.path.normpath(one)) for one in places if os.path.exists(one)), None)  # noqa: PTH110
         if place and place.is_dir() and (option or "/" in word or os.sep in word or word.startswith(".")):
-            manifests = [place / name for name in _MANIFESTS if (place / name).exists()]
-            self.files.update(dict.fromkeys(manifests or filter(Path.is_file, sorted(place.iterdir()))))
+            if option in ("-f", "--find-links"):
+                found = [one for one in sorted(place.iterdir()) if one.is_file()]
+            else:
+                found = manifests(place) if option else [place]
+            self.files.update(dict.fromkeys(found))
         elif place and place.is_file():
             is_new = place not in self.files
             self.files[place] = None
-            if is_new and (listed or option in _LISTS):
-                self._read(place)
+            if listed or option in _LISTS:
+                self._read(place, is_new=is_new)
+            elif not option and not place.name.endswith(_ARCHIVES):
+                self.unfixed = True
         else:
             self.unfixed = True
 
-    def _read(self, path: Path) -> None:
-        """Take what the lines of a file of requirements name."""
-        text = path.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+    def _read(self, path: Path, *, is_new: bool) -> None:
+        """Take what the lines of a file of requirements name, once."""
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ") if is_new else ""
+        except OSError:
+            self.unfixed = True
+            return
         for line in _COMMENT.sub("", text).splitlines():
             words = line.partition(" ;")[0].split()
             if words and not any(word.startswith("--hash=") for word in line.split()):
                 self.take(words if words[0].startswith("-") else ["".join(words)], beside=path.parent)
+
+
+def manifests(folder: Path) -> list[Path]:
+    """Return what says how a folder is built."""
+    return [place for name in _MANIFESTS if (place := folder / name).exists()]

@@ -93,14 +93,23 @@ def used(job: ActiveJob, path: str) -> None:
 
 
 def left_over(job: ActiveJob, paths: Iterable[Path]) -> None:
-    """Note that the session takes files, but for those that it made: a tool that is not seen may have written them."""
+    """Note that the session takes files, but for those that it made: a tool that is not seen may have written them.
+
+    Of a folder, that is all that git sees in it, or else what says how it is built.
+    """
     if job.trace is None:
         return
     for place in dict.fromkeys(place for path in paths for place in (os.path.normpath(path), os.path.realpath(path))):
-        if place.startswith(f"{job.root}{os.sep}"):
-            relative = place[len(f"{job.root}{os.sep}") :].replace(os.sep, "/")
-            if _known(project.files_of(job.root), relative) or not _written(Path(place), job.traced_since):
-                used(job, relative)
+        if not f"{place}{os.sep}".startswith(f"{job.root}{os.sep}"):
+            continue
+        relative = place[len(f"{job.root}{os.sep}") :].replace(os.sep, "/")
+        if Path(place).is_dir():
+            below = [one for one in project.files_of(job.root) if one.startswith(f"{relative}/" if relative else "")]
+            for one in below:
+                used(job, one)
+            left_over(job, () if below else requirements.manifests(Path(place)))
+        elif _known(project.files_of(job.root), relative) or not _written(Path(place), job.traced_since):
+            used(job, relative)
 
 
 def serves(job: ActiveJob, port: int) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import junitparser
 
 from isonox.errors import ConfigurationError
+from isonox.model.naming import some
 from isonox.model.record import TestCounts
 from isonox.sessions import install, project
 from isonox.sessions.arguments import checked
@@ -196,11 +197,12 @@ def _run(  # noqa: PLR0913 - how the tests run
     counts = _read(session, session.artifacts / JUNIT, folder)
     left = own.left()
     if left is None:
-        return done, counts, []
+        early = not (done.failed or counts.total or session.posargs)
+        return done, counts, ["pytest ended well before it had found the tests"] if early else []
     own.keep(left)
-    lost = len(set(left.selected) - left.executed.keys())
-    cut = [f"pytest ended well, but did not run {lost} of the {len(left.selected)} tests that it was to run"]
-    complaints = [] if done.failed or left.is_whole else cut
+    lost = [test for test in left.selected if test not in left.executed]
+    cut = f"pytest ended well, but did not run {len(lost)} of the {len(left.selected)} tests that it was to run: "
+    complaints = [] if done.failed or left.is_whole else [cut + active_job().redact(some(lost, 3))]
     done, counts, more = retrying.again(session, own, left, once, done=done, counts=counts)
     return done, counts, complaints + more
 
@@ -270,7 +272,7 @@ def _read(session: Session, report: Path, folder: Path) -> TestCounts:
     except Exception as error:  # whatever the XML parser raises: pytest was killed while writing
         raise ConfigurationError(f"{report} can't be read: {error}") from error
     tally = {"passed": 0, "failed": 0, "skipped": 0, "errors": 0}
-    for case in cases:
+    for case in filter(lambda one: one.name, cases):  # one without a name was cut off
         results = {type(result): result for result in case.result}
         if found := results.get(junitparser.Error) or results.get(junitparser.Failure):
             tally["errors" if isinstance(found, junitparser.Error) else "failed"] += 1

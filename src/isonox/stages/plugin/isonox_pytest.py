@@ -49,6 +49,7 @@ class _Taking:
         self.executed: set[str] = set()
         self.failed: dict[str, str] = {}
         self.passed: set[str] = set()
+        self.found: dict[str, Any] = {}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -67,9 +68,13 @@ class _Taking:
         if self.setting["only"] is not None:
             with open(self.setting["only"], "rb") as file:  # noqa: PTH123 - what is given is a text
                 _keep(config, items, set(json.load(file)))
-        mine = sorted({item.nodeid for item in items})
-        found = {"root": str(config.rootpath), "durations": digest, "seen": seen, "tests": tests, "selected": mine}
-        self._leave("collected", found)
+        self.found = {"root": str(config.rootpath), "durations": digest, "seen": seen, "tests": tests}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Leave what there is, and what is to run: others may have dropped some after all."""
+        if self.found:
+            self._leave("collected", {**self.found, "selected": sorted({item.nodeid for item in session.items})})
 
     def _choose(self, config: pytest.Config, items: list[pytest.Item], tests: list[str]) -> str:
         """Keep this shard's tests; return the digest of the durations that decided."""
