@@ -51,6 +51,11 @@ def test_importing_isonox_does_not_import_nox() -> None:
             "",
             "error: lint: tools='ruff' must be a list\nhint: tools=['ruff']\n",
         ),
+        (
+            "from isonox.stages import lint\nlint(requires=[1])\n",
+            "",
+            "error: session 'lint': requires=[1] is not of the type Sequence[str] | None\n",
+        ),
     ],
 )
 def test_plain_nox_says_what_is_wrong_in_the_configuration(

@@ -6,11 +6,14 @@ errors into exit codes is `isonox.verbs.boundary.guarded`.
 
 from __future__ import annotations
 
+import functools
+import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import TracebackType
 
 
 class ExitCode(IntEnum):
@@ -128,3 +131,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+@functools.cache
+def tell_uncaught() -> None:
+    """Let plain nox end with an error's message and exit code: it lets what a noxfile raises be a traceback."""
+    before = sys.excepthook
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, IsonoxError):
+            before(kind, error, trace)
+            return
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(int(error.exit_code))
+
+    sys.excepthook = tell

@@ -58,7 +58,7 @@ def test_writes_what_the_repository_has_something_for(repository: MakeRepository
     assert "uv add --group security bandit" in done.stdout
     assert "uv add --group tests" not in done.stdout
     assert "make ci" == done.stdout.strip().splitlines()[-1].strip()
-    assert {".isonox/", ".nox/"} <= set((made.path / ".gitignore").read_text().split())
+    assert {".isonox/", ".nox/", "__pycache__/"} <= set((made.path / ".gitignore").read_text().split())
     assert ".isonox/env/bin/nox -s lint --" in (made.path / ".pre-commit-config.yaml").read_text()
     assert 0 == subprocess.run(["sh", "-n", "bootstrap.sh"], cwd=made.path, check=False).returncode
     listed = subprocess.run(["make", "help"], cwd=made.path, check=True, capture_output=True, text=True).stdout

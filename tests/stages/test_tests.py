@@ -289,6 +289,9 @@ stages.tests(pythons=["3.11"], name="plain", workers=2, group="spread", coverage
     [
         ({"workers": 2, "weight": 2}, "say the same thing"),
         ({"timeout_minuts": 3}, "tests: there is no option 'timeout_minuts' .did you mean 'timeout_minutes'?"),
+        ({"python": "3.13"}, "tests: there is no option 'python' .did you mean 'pythons'?"),
+        ({"tags": ["x"]}, "tests: there is no option 'tags'"),
+        ({"requires": "lint"}, "session 'tests': requires='lint' must be a list"),
         ({"pythons": "3.13"}, "tests: pythons='3.13' must be a list"),
         ({"paths": "tests"}, "tests: paths='tests' must be a list"),
         ({"retries": "2"}, "tests: retries='2' is not of the type int"),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from isonox.model.workspace import Workspace
 
 #: Ignored by git from now on.
-IGNORED = (".isonox/", ".nox/")
+IGNORED = (".isonox/", ".nox/", "__pycache__/")
 
 
 #: What the private environment holds: isonox, and what the git hooks run.
@@ -158,7 +158,8 @@ def _ignore(root: Path) -> bool:
     """Add isonox's folders to .gitignore; return whether that changed it."""
     path = root / ".gitignore"
     content = path.read_text(encoding="utf-8") if path.exists() else ""
-    missing = [entry for entry in IGNORED if entry not in content.split()]
+    there = {entry.strip("/") for entry in content.split()}
+    missing = [entry for entry in IGNORED if entry.strip("/") not in there]
     if missing:
         separator = "" if not content or content.endswith("\n") else "\n"
         files.write_atomic(path, f"{content}{separator}{chr(10).join(missing)}\n".encode())

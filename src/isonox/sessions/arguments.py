@@ -28,11 +28,18 @@ _NAMES = {
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a stage refuse keyword arguments that do not fit its signature: see `check_types`."""
+    """Let a stage refuse keyword arguments that its signature does not have, or that do not fit: see `check_types`."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        check_types(function, str(kwargs.get("name", function.__name__)), kwargs)
+        name = str(kwargs.get("name", function.__name__))
+        known = _known(function)
+        if unknown := [argument for argument in kwargs if known and argument not in known]:
+            raise ConfigurationError(
+                f"{name}: there is no option {unknown[0]!r}{did_you_mean(unknown[0], known)}",
+                hint=f"see help(isonox.stages.{function.__name__})",
+            )
+        check_types(function, name, kwargs)
         return function(*args, **kwargs)
 
     return call
@@ -86,6 +93,14 @@ def _fits(value: object, meant: Any) -> bool:
     except msgspec.ValidationError:
         return False
     return True
+
+
+@functools.cache
+def _known(function: Callable[..., object]) -> tuple[str, ...]:
+    """Return the names of all options of a stage; none where it hands on whatever it gets."""
+    own = [argument for argument in function.__annotations__ if argument not in ("options", "return")]
+    shared = typing.get_args(_meant(function, "options"))
+    return (*own, *shared[0].__annotations__) if shared else ()
 
 
 @functools.cache

@@ -140,6 +140,7 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     hook.install()
     name: str = nox_arguments.get("name") or func.__name__
     check_types(session, f"session {name!r}", arguments)
+    check_types(_of_nox, f"session {name!r}", nox_arguments)
     _check_shards(name, shards)
     _check_values(name, timeout_minutes, inputs=inputs or (), artifacts=artifacts)
     _check_schedule(name, cache, weight)
@@ -175,6 +176,10 @@ def session(  # noqa: PLR0913 - nox's own arguments and ours, all keywords
     return nox.session(
         reuse_venv=reuse_venv, venv_backend=venv_backend, allow_parallel=allow_parallel, **nox_arguments
     )(wrapped)
+
+
+def _of_nox(*, name: str | None, tags: Sequence[str] | None, requires: Sequence[str] | None, default: bool) -> None:
+    """Nox's own arguments whose types it does not look at, or only when the session runs."""
 
 
 def _check_names(given: Mapping[str, Any], func: Callable[..., Any]) -> None:

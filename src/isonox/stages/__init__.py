@@ -1,5 +1,6 @@
 """The stages that every Python team has: one call each, with keyword options."""
 
+from isonox.errors import tell_uncaught
 from isonox.stages.api import api
 from isonox.stages.audit import audit
 from isonox.stages.benchmark import benchmark
@@ -33,3 +34,5 @@ __all__ = [
     "tests",
     "types",
 ]
+
+tell_uncaught()
