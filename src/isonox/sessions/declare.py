@@ -190,7 +190,7 @@ def _check_names(given: Mapping[str, Any], func: Callable[..., Any]) -> None:
         name = given.get("name") or func.__name__
         raise ConfigurationError(
             f"{name}: there is no option {unknown[0]!r}{did_you_mean(unknown[0], known)}",
-            hint=f"see help(isonox.session); if `{name}` is a stage, help(isonox.stages.{name})",
+            hint="see help(isonox.session)",
         )
 
 
