@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.verbs.test_splits import isonox
 
 from isonox.cache.tracer import sitecustomize
 from isonox.model.verdict import Verdict
@@ -222,3 +223,22 @@ def test_a_command_keeps_its_own_path(job: Any) -> None:
 
     job.phase = "environment"
     assert {"A": "1"} == trace.around(job, ["pytest"], {"A": "1"})
+
+
+def test_all_of_a_folder_that_is_built_is_read(repository: MakeRepository) -> None:
+    """What is packed is up to its build backend, which nobody sees; so the verdict is not kept."""
+    noxfile = """
+import isonox
+
+@isonox.session(venv_backend="none", inputs=["noxfile.py", "vendor/pyproject.toml"])
+def own(session):
+    session.run_install("echo", "pip", "install", "--no-deps", "./vendor", external=True)
+"""
+    repo = repository(
+        {"noxfile.py": noxfile, "vendor/pyproject.toml": "", "vendor/it.py": "", ".gitignore": ".isonox/\n"}
+    )
+
+    done = isonox(repo, "ci")
+
+    assert 0 == done.returncode, done.stderr
+    assert "not cached: own read vendor/it.py, which is none of its inputs" in done.stdout

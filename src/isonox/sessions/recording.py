@@ -201,7 +201,7 @@ def _keep_artifacts(job: ActiveJob) -> None:
     for pattern in job.facts.artifacts:
         for path in sorted(job.root.glob(pattern)):
             if path.is_file():
-                trace.left_over(job, [path])
+                trace.takes(job, [path])
                 target = job.run.artifacts_path(job.id) / path.relative_to(job.root)
                 files.make_directory(target.parent)
                 try:

@@ -75,11 +75,11 @@ def around(job: ActiveJob, argv: Sequence[str], given: Mapping[str, str] | None)
         return given
     values = dict(os.environ if given is None else given)
     if job.phase == "session" and not requirements.installs(argv):
-        left_over(job, requirements.synchronised(argv, job.root))
+        takes(job, requirements.synchronised(argv, job.root))
         return values | _variables(job.trace, job.root, values)
     if job.phase == "session":
         taken = requirements.taken(argv, Path.cwd())
-        left_over(job, taken.files)
+        takes(job, taken.files)
         if taken.asks:
             files.append(job.trace, f"C{tracing.INDEX} ({job.redact(' '.join(argv[1:]))})\0")
     values.pop(sitecustomize.REPORT, None)
@@ -92,7 +92,7 @@ def used(job: ActiveJob, path: str) -> None:
         files.append(job.trace, f"R{path}\0")
 
 
-def left_over(job: ActiveJob, paths: Iterable[Path]) -> None:
+def takes(job: ActiveJob, paths: Iterable[Path]) -> None:
     """Note that the session takes files, but for those that it made: a tool that is not seen may have written them.
 
     Of a folder, that is all that git sees in it, or else what says how it is built.
@@ -107,7 +107,7 @@ def left_over(job: ActiveJob, paths: Iterable[Path]) -> None:
             below = [one for one in project.files_of(job.root) if one.startswith(f"{relative}/" if relative else "")]
             for one in below:
                 used(job, one)
-            left_over(job, () if below else requirements.manifests(Path(place)))
+            takes(job, () if below else requirements.manifests(Path(place)))
         elif _known(project.files_of(job.root), relative) or not _written(Path(place), job.traced_since):
             used(job, relative)
 
