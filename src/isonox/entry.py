@@ -50,13 +50,15 @@ def _begun(root: Path, arguments: list[str]) -> ExitCode | None:
     running = arguments[0] in _RUNNING
     if running:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # until jobs run: what has begun is cleared away
-    anew = running and "--no-cache" in arguments
-    if anew:
-        _warm(root)
     reading = tree.begin(root)
-    if running and not anew:
-        from isonox.verbs import again  # noqa: PLC0415 - after git has begun
+    if not running:
+        return None
+    from isonox.verbs import again  # noqa: PLC0415 - after git has begun
 
+    anew = "--no-cache" in arguments
+    if anew or again.is_busy(root):
+        _warm(root)
+    if not anew:
         if (code := again.answer(root, arguments, reading)) is not None:
             return code
         if not again.is_settled(root, reading.digest):
@@ -65,6 +67,8 @@ def _begun(root: Path, arguments: list[str]) -> ExitCode | None:
 
 
 def _warm(root: Path) -> None:
+    """Let a copy of this process import nox; what both need is imported before, while git is at work."""
     from isonox.run import warm  # noqa: PLC0415 - an unchanged run does without
+    from isonox.verbs import ci  # noqa: F401, PLC0415 - as above
 
     warm.begin(root)

@@ -19,7 +19,8 @@ from rich.console import Console
 
 from isonox.model.events import JobAdded, JobEnded, JobStarted, RunEnded, RunStarted, Tick
 from isonox.model.verdict import Verdict
-from isonox.report.console import Board, Lines
+from isonox.report.console import Board
+from isonox.report.lines import Lines
 from isonox.system import clock
 
 if TYPE_CHECKING:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console
 
 from isonox.report import wording
 
@@ -48,6 +52,26 @@ def test_any_text_becomes_one_plain_line(text: str, expected: str) -> None:
 def test_a_cut_name_never_takes_more_cells(text: str, width: int) -> None:
     """Wide and combining characters included."""
     assert cell_len(wording.cut(text, width)) <= width
+
+
+@given(
+    st.lists(st.tuples(*[st.text(st.characters(max_codepoint=0x17F), max_size=12)] * 3), min_size=1, max_size=5),
+    st.integers(10, 60),
+)
+def test_a_plain_table_is_that_of_rich(rows: list[tuple[str, ...]], width: int) -> None:
+    """Without importing rich; where a layout is needed, there is none."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    headings = ("job", "verdict", "notes")
+
+    found = wording.plain_table(headings, rows, width)
+
+    with console.capture() as captured:
+        console.print(wording.table(headings, rows))
+    whole = captured.get()
+    if found is not None:
+        assert [line.rstrip() for line in whole.splitlines()] == [line.rstrip() for line in found.splitlines()]
+    else:
+        assert not whole.isascii() or max(map(len, whole.splitlines())) + 2 >= width
 
 
 def test_a_cut_name_keeps_both_ends() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from isonox.model.plan import PlannedJob
 from isonox.model.verdict import Verdict
 from isonox.run.executor import NoxExecutor
 from isonox.run.warm import START_VARIABLE
-from isonox.sessions.run_directory import RunDirectory
+from isonox.sessions.run_directory import RunDirectory, latest
 from isonox.system import processes
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import psutil
+    from tests.conftest import MakeRepository
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every job is spawned")
 
@@ -161,6 +163,29 @@ def test_a_forked_job_is_what_a_spawned_one_is(tmp_path: Path) -> None:
         told[way] = json.loads(text)
 
     assert told["spawned"] == told["forked"]
+
+
+def test_a_job_of_isonox_ci_is_what_a_spawned_one_is(repository: MakeRepository) -> None:
+    """There the warm process is a copy of `isonox` itself: nothing of that is seen in a job."""
+    told, logs = [], []
+    folder = repository({"noxfile.py": TELLS}).path
+    for variables in ({}, {START_VARIABLE: "spawn"}):
+        environment = {**os.environ, **variables, "LEFT": "before"}
+        command = [sys.executable, "-m", "isonox", "ci", "--no-cache", "--", "-k", "a name"]
+        done = subprocess.run(
+            command, cwd=folder, check=False, capture_output=True, text=True, env=environment, stdin=subprocess.PIPE
+        )
+        assert 1 == done.returncode, done.stderr  # the second session fails on purpose
+        found = [json.loads((folder / f"told-{number}.json").read_text()) for number in (1, 2)]
+        for one in found:
+            one["environment"].pop(START_VARIABLE, None)
+        run = latest(folder)
+        assert run is not None
+        told.append(json.loads(json.dumps(found).replace(run.id, "RUN")))
+        logs.append((run.path / "forkserver.log").exists())
+
+    assert told[1] == told[0]
+    assert [True, False] == logs
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_every_job_ends_in_exactly_one_verdict(data: st.DataObject, jobs: list[P
     """Whatever the graph, the cores, the times and the outcomes: all end, none after a red one, never too many."""
     by_id = {planned.id: planned for planned in jobs}
     instant = data.draw(st.sets(st.sampled_from(sorted(by_id))))
-    scheduler = Scheduler(jobs, slots, data.draw(st.booleans()), instant)
+    scheduler = Scheduler(jobs, slots, fail_fast=data.draw(st.booleans()), instant=instant)
     verdicts: dict[str, Verdict] = {}
     running: list[str] = []
     now = 0.0

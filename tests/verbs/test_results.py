@@ -567,14 +567,29 @@ def test_a_session_of_a_package_that_was_not_asked_for_can_be_notified(repo: Rep
 
 
 def test_nobody_gets_ready_to_run_what_has_not_changed(repo: Repository) -> None:
-    """The process that jobs are forked from starts before the plan is made: but not if the files are as before."""
-    first = ci(repo.path)
-    same = ci(repo.path)
-    (repo.path / "README.md").write_text("something new\n")
-    other = ci(repo.path)
+    """The process that jobs are forked from starts before git has answered where the last run has run something.
 
-    assert [True, False, True] == [(run.folder / "forkserver.log").exists() for run in (first, same, other)]
-    assert ALL == same.having("cached") == other.having("cached")
+    Else it starts when the files turn out to be others.
+    """
+    runs = [ci(repo.path), ci(repo.path), ci(repo.path)]
+    (repo.path / "README.md").write_text("something new\n")
+    runs.append(ci(repo.path))
+
+    assert [True, True, False, True] == [(run.folder / "forkserver.log").exists() for run in runs]
+    assert [ALL] * 3 == [run.having("cached") for run in runs[1:]]
+
+
+def test_a_red_run_lets_the_next_one_get_ready(repo: Repository) -> None:
+    """Something has to run again, whether the files change or not."""
+    noxfile = (repo.path / "noxfile.py").read_text()
+    runs = []
+    for text in (noxfile, f"{noxfile}\n@isonox.session\ndef red(session):\n    session.error('no')\n", noxfile):
+        repo.write({"noxfile.py": text})
+        runs.append(ci(repo.path))
+    runs.append(ci(repo.path))
+
+    assert [0, 1, 0, 0] == [run.code for run in runs]
+    assert [True, True, True, False] == [(run.folder / "forkserver.log").exists() for run in runs]
 
 
 FORKED = '''

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 
 #: Format of the tables. A database of another format is emptied.
-FORMAT = 1
+#: 1: the first.
+#: 2: an index of what decides whether something has to go, so that nobody reads the entries for it.
+FORMAT = 2
 
 #: Seconds to wait for another process.
 _PATIENCE = 10
@@ -28,6 +30,7 @@ CREATE TABLE entries (
     used REAL NOT NULL, expires REAL, size INTEGER NOT NULL, payload BLOB NOT NULL
 )"""
 _JOBS = "CREATE INDEX entries_job ON entries (job, stored)"
+_BOUNDS = "CREATE INDEX entries_bounds ON entries (used, expires, size)"
 _MEMOS = """
 CREATE TABLE memos (
     kind TEXT NOT NULL, key TEXT NOT NULL, used REAL NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)
@@ -141,7 +144,7 @@ class Database:
         tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
         for (name,) in database.execute(tables).fetchall():
             database.execute(f'DROP TABLE "{name}"')
-        for statement in (_ENTRIES, _JOBS, _MEMOS):
+        for statement in (_ENTRIES, _JOBS, _BOUNDS, _MEMOS):
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {FORMAT}")
         database.commit()

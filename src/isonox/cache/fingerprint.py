@@ -216,7 +216,7 @@ class Fingerprints:
             return {"files": self._digest(self._files)}
         parts = {"importable": self._importable}
         if declared.outside:
-            outside = (path for path in self._owned.get("", ()) if path not in inputs.APART)
+            outside = (path for path in self.owned.get("", ()) if path not in inputs.APART)
             parts["files outside of packages"] = self._digest(outside)
         if declared.files:
             parts["files"] = self._digest(inputs.matching(declared.files, self._files))
@@ -229,12 +229,13 @@ class Fingerprints:
         return parts
 
     @cached_property
-    def _owned(self) -> dict[str, list[str]]:
+    def owned(self) -> dict[str, list[str]]:
+        """The files of each package; see `isonox.model.inputs.owners`."""
         return inputs.owners(self._workspace, self._files)
 
     @cached_property
     def _own_digests(self) -> dict[str, str]:
-        return {name: self._digest(paths) for name, paths in self._owned.items() if name}
+        return {name: self._digest(paths) for name, paths in self.owned.items() if name}
 
     @cached_property
     def _with_dependencies(self) -> dict[str, str]:

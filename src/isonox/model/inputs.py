@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from isonox.model.pipeline import Session
     from isonox.model.workspace import Workspace
@@ -85,20 +85,28 @@ def declared(patterns: tuple[str, ...] | None, *, of_package: bool) -> Inputs:
     return Inputs(files=files, names=names, tables=tables)
 
 
-def owners(workspace: Workspace, paths: Iterable[str]) -> dict[str, list[str]]:
+def owners(workspace: Workspace, paths: Collection[str]) -> dict[str, list[str]]:
     """Sort files by the innermost package that they belong to; those outside of all belong to "".
 
     A root that only holds the workspace together owns nothing.
+
+    Args:
+        workspace: The packages.
+        paths: The files; those of one folder best one after the other.
     """
     places = workspace.places
     by_folder: dict[str, str] = {"": places.get(".", "")}
     found: dict[str, list[str]] = {}
+    modules = {path for path in paths if path in places}  # a package may be a submodule
+    last, take = None, None
     for path in paths:
-        folder = path if path in places else path.rpartition("/")[0]  # a package may be a submodule
-        name = by_folder.get(folder)
-        if name is None:
-            name = _owner(folder, places, by_folder)
-        found.setdefault(name, []).append(path)
+        folder = path if path in modules else path[: max(0, path.rfind("/"))]
+        if take is None or folder != last:
+            name = by_folder.get(folder)
+            if name is None:
+                name = _owner(folder, places, by_folder)
+            last, take = folder, found.setdefault(name, []).append
+        take(path)
     return found
 
 
@@ -114,18 +122,29 @@ def _owner(folder: str, places: dict[str, str], by_folder: dict[str, str]) -> st
     return name
 
 
-def counted(declared: Inputs, workspace: Workspace, paths: Iterable[str]) -> list[str]:
-    """Return those paths whose content counts, in their order."""
+def counted(
+    declared: Inputs, workspace: Workspace, paths: Iterable[str], owned: Mapping[str, list[str]] | None = None
+) -> list[str]:
+    """Return those paths whose content counts, in their order.
+
+    Args:
+        declared: What decides a result.
+        workspace: The packages.
+        paths: The files.
+        owned: The same by `owners`, if that is known.
+    """
     paths = tuple(paths)
     if declared.everything:
         return list(paths)
-    owned = owners(workspace, paths)
+    if owned is None:
+        owned = owners(workspace, paths)
     found = {path for name in declared.packages for path in owned.get(name, ())}
     if declared.outside:
         found.update(path for path in owned.get("", ()) if path not in APART)
-    found.update(matching(declared.files, paths))
-    tables = {table.file for table in declared.tables}
-    return [path for path in paths if path in found or path in tables]
+    if declared.files:
+        found.update(matching(declared.files, paths))
+    found.update(table.file for table in declared.tables)
+    return [path for path in paths if path in found]
 
 
 @functools.cache

@@ -6,6 +6,9 @@ from functools import cached_property
 
 import msgspec
 
+#: Files from which packages are read.
+_MANIFESTS = ("pyproject.toml", "setup.cfg", "setup.py")
+
 
 class Tree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What git sees in a checkout at one moment: tracked files as they are now, and new ones that are not ignored.
@@ -36,3 +39,8 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def paths(self) -> tuple[str, ...]:
         """All files, sorted."""
         return tuple(sorted(self.files))
+
+    @cached_property
+    def manifests(self) -> tuple[str, ...]:
+        """The files from which packages are read, in the order of `files`: which there are counts, too."""
+        return tuple(path for path in self.files if path.endswith(_MANIFESTS) and path.rpartition("/")[2] in _MANIFESTS)

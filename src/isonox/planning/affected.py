@@ -130,8 +130,8 @@ class Difference:
         if self.workspace is self.before:
             found = inputs.owners(self.workspace, self.paths)
         else:
-            found = inputs.owners(self.workspace, (path for path in self.paths if path not in self.removed))
-            earlier = inputs.owners(self.before, (path for path in self.paths if path not in self.added))
+            found = inputs.owners(self.workspace, [path for path in self.paths if path not in self.removed])
+            earlier = inputs.owners(self.before, [path for path in self.paths if path not in self.added])
             for name, paths in earlier.items():
                 found.setdefault(name, []).extend(paths)
         found[""] = [path for path in found.get("", ()) if path not in inputs.APART]

@@ -14,8 +14,9 @@ what started before the promised time, and for nothing else.
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from isonox.planning.graph import tail_lengths
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from isonox.model.plan import PlannedJob
 
 
-@dataclass
-class _Gap:
+class _Gap(msgspec.Struct):
     """What the first in line leaves to others: the free cores `until` it may start, and `spare` ones for longer."""
 
     until: float

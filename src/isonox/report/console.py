@@ -1,11 +1,10 @@
-"""What a run shows while it goes: a live board on a terminal, plain lines everywhere else."""
+"""What a run shows while it goes on a terminal: a live board. Everywhere else, see `isonox.report.lines`."""
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Group
 from rich.constrain import Constrain
@@ -17,6 +16,7 @@ from rich.text import Text
 from isonox.model.events import JobAdded, JobEnded, JobStarted, RunEnded, RunStarted
 from isonox.model.naming import count
 from isonox.report import forecast, wording
+from isonox.report.lines import outliving
 from isonox.system import clock, logs
 
 if TYPE_CHECKING:
@@ -40,32 +40,6 @@ _BAR_WIDTH = 10
 _LOG_END = 4096
 
 
-class Lines:
-    """Prints one line when a job starts and one when it ends.
-
-    Args:
-        console: Where to; usually standard error.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = _outliving(console)
-
-    def __call__(self, event: Event) -> None:
-        """Take an event."""
-        if isinstance(event, JobStarted):
-            self._print(Text(f"started {wording.one_line(event.job.id)}"))
-        elif isinstance(event, JobEnded) and not event.record.from_run:  # nothing happened; the summary counts it
-            self._print(ended_line(event.record))
-
-    def _print(self, line: Text) -> None:
-        if self._console.is_terminal:
-            self._console.print(line, soft_wrap=True)
-        else:  # thousands of jobs should not wait for a layout that has no colours
-            encoding = self._console.encoding
-            self._console.file.write(f"{line.plain}\n".encode(encoding, "backslashreplace").decode(encoding))
-            self._console.file.flush()
-
-
 class Board:
     """A live board: finished jobs scroll above it, each running job has a line with its time and last output.
 
@@ -74,7 +48,7 @@ class Board:
     """
 
     def __init__(self, console: Console) -> None:
-        self._console = _outliving(console)
+        self._console = outliving(console)
         self._width = console.width
         self._painted = self._since = 0.0
         self._slots = 1
@@ -120,7 +94,7 @@ class Board:
         self._done += 1
         self._red += not record.verdict.green
         if not record.from_run:
-            self._last_ended.append(ended_line(record))
+            self._last_ended.append(wording.styled(wording.ended(record)))
             self._console.print(self._last_ended[-1], soft_wrap=True)
 
     def _start_over(self) -> None:
@@ -175,17 +149,6 @@ class Board:
         return max(0.0, seconds - (now - when))
 
 
-def ended_line(record: Record) -> Text:
-    """Return the line for a job that has its verdict: verdict, job, time, and why it is not simply passed."""
-    line = Text.assemble((f"{record.verdict.value:<9}", wording.STYLES[record.verdict]))
-    line.append(f" {wording.one_line(record.job)}")
-    if record.seconds:
-        line.append(f" {wording.span(record.seconds)}", "dim")
-    if record.reason:
-        line.append(f": {wording.one_line(record.reason)}")
-    return line
-
-
 def _stopwatch(seconds: float) -> str:
     return str(timedelta(seconds=int(seconds)))
 
@@ -194,29 +157,3 @@ def _last_line(log: Path) -> str:
     """Return the last line of a log that says something; empty where there is none."""
     lines = map(wording.one_line, reversed(logs.tail(log, _LOG_END).splitlines()))
     return next(filter(None, lines), "")
-
-
-class _Outliving:
-    """A stream that goes on when nobody reads it any more: `isonox ci 2>&1 | head`, or a closed window.
-
-    Rich would end this process, and the run would be lost with it.
-    """
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def _outliving(console: Console) -> Console:
-    console.file = cast("IO[str]", _Outliving(console.file))
-    return console

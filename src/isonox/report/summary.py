@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from rich.text import Text
 
 from isonox.model.naming import count, some
 from isonox.model.verdict import Verdict
 from isonox.report import wording
 from isonox.report.document import has_started, of_run
-from isonox.system import logs
+from isonox.system import logs, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from isonox.model.record import Flaky, Record
     from isonox.model.split import Whole
     from isonox.report.document import Repeat, RunDocument
+    from isonox.report.wording import Line
 
 _HEADINGS = ("job", "verdict", "time", "tests")
 
@@ -53,19 +54,41 @@ _WORD_STYLES = {"green": "bold green", "red": "bold red", "interrupted": "bold m
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>~&@$])")
 
 
-def write(ended: RunEnded, console: Console) -> None:
-    """Print the summary of a run that has just ended; characters that the stream can't encode are escaped."""
+def write(ended: RunEnded, console: Console | None = None) -> None:
+    """Print the summary of a run that has just ended; characters that the stream can't encode are escaped.
+
+    Args:
+        ended: The run.
+        console: Where to; standard output, without colours, by default.
+    """
     run = of_run(ended)
+    file = console.file if console else sys.stdout
+    printed = _drawn(run, console) if console else _plain(run)
+    text = re.sub(r" +((?:\x1b\[[0-9;]*m)*)$", r"\1", printed, flags=re.MULTILINE)
+    file.write(terminal.encodable(text, file))
+    file.flush()
+
+
+def _plain(run: RunDocument) -> str:
+    """Return what is printed where nothing has colours."""
+    given = os.environ.get("COLUMNS", "")
+    width = max(int(given) if given.isdecimal() else 0, _FILE_WIDTH)
+    table = wording.plain_table(_HEADINGS, _cells(run), width)
+    if table is None:
+        return _drawn(run, terminal.stdout())
+    return "".join(f"{line}\n" for line in (table, *map(wording.plain, _below(run, width))))
+
+
+def _drawn(run: RunDocument, console: Console) -> str:
+    """Return what is printed, with the console's colours."""
     width = console.width if console.is_terminal else max(console.width, _FILE_WIDTH)
     with console.capture() as captured:
         if console.is_terminal:
             console.line()  # below what the run itself has shown
         console.print(wording.table(_HEADINGS, _cells(run)), width=width, soft_wrap=False)
         for line in _below(run, width):
-            console.print(line, soft_wrap=True)
-    text = re.sub(r" +((?:\x1b\[[0-9;]*m)*)$", r"\1", captured.get(), flags=re.MULTILINE)
-    console.file.write(text.encode(console.encoding, "backslashreplace").decode(console.encoding))
-    console.file.flush()
+            console.print(wording.styled(line), soft_wrap=True)
+    return captured.get()
 
 
 def markdown(ended: RunEnded) -> str:
@@ -144,40 +167,40 @@ def _left_unsaid(never: Sequence[Repeat]) -> str:
     return f"and {count(left, 'more job')} that never started" if left > 0 else ""
 
 
-def _below(run: RunDocument, width: int) -> Iterator[Text]:
+def _below(run: RunDocument, width: int) -> Iterator[Line]:
     """Yield what stands below the table, line by line: causes, waivers, notes, figures."""
     records = {record.job: record for record in run.records}
     if unlisted := _unlisted(run):
-        yield Text(unlisted)
+        yield (unlisted,)
     never = [red for red in run.repeat if not has_started(records[red.job])]
     if never:
-        yield Text()
+        yield ()
     for red in never[:_NEVER_STARTED_SHOWN]:
         yield from _cause(records[red.job], red.command)
     if unsaid := _left_unsaid(never):
-        yield Text(unsaid)
+        yield (unsaid,)
     for red in run.repeat[len(never) :]:
-        yield Text()
+        yield ()
         yield from _cause(records[red.job], red.command)
         if red.log:
             log = last_lines(Path(red.log))
             yield _labelled("  log", red.log if log else f"{red.log} (empty)", "bold")
-            yield from (Text(f"  | {line}") for line in log)
+            yield from ((f"  | {line}",) for line in log)
     waived = [_labelled(*_reason(record), "yellow") for record in _waived(run)]
     notes = [_labelled(label, text, "bold") for label, text in (*_notes(run, width), *_not_cached(run))]
     figures = [_labelled(label, text, _WORD_STYLES.get(label, "bold")) for label, text in _totals(run)]
     for paragraph in filter(None, (waived, notes, figures)):
-        yield Text()
+        yield ()
         yield from paragraph
 
 
-def _cause(record: Record, command: str) -> Iterator[Text]:
+def _cause(record: Record, command: str) -> Iterator[Line]:
     yield _labelled(*_reason(record), wording.STYLES[record.verdict])
     yield _labelled("  repeat", command, "bold")
 
 
-def _labelled(label: str, text: str, style: str) -> Text:
-    return Text.assemble((label, style), ": " if label and text else "", text)
+def _labelled(label: str, text: str, style: str) -> Line:
+    return (label, style), ": " if label and text else "", text
 
 
 def _reason(record: Record) -> tuple[str, str]:
@@ -242,9 +265,18 @@ def _notes(run: RunDocument, width: int) -> Iterator[tuple[str, str]]:
     for text, jobs in found.items():
         label = wording.cut(f"note {wording.one_line(some(jobs, _NAMED))}", max(1, width - 2))
         # Less one: a wide character may not fit into the last cell of a line.
-        shown = Text(f"{label}: {text}")
-        shown.truncate(2 * width - 1, overflow="ellipsis")
-        yield label, shown.plain.removeprefix(f"{label}: ")
+        yield label, _truncated(f"{label}: {text}", 2 * width - 1).removeprefix(f"{label}: ")
+
+
+def _truncated(text: str, width: int) -> str:
+    """Return a line that takes at most `width` cells."""
+    if text.isascii() and len(text) <= width:
+        return text
+    from rich.text import Text  # noqa: PLC0415 - see `isonox.report.wording`
+
+    shown = Text(text)
+    shown.truncate(width, overflow="ellipsis")
+    return shown.plain
 
 
 def _flaky(tests: Sequence[Flaky]) -> str:

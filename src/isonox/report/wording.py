@@ -5,10 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len, set_cell_size
-from rich.table import Table
-from rich.text import Text
-
 from isonox.model.naming import some
 from isonox.model.verdict import Verdict
 from isonox.system import terminal
@@ -16,7 +12,15 @@ from isonox.system import terminal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rich.table import Table
+    from rich.text import Text
+
     from isonox.model.record import Record
+
+# Most reports go to a file or a pipe, and rich takes a while to import: it is where something has colours or a layout.
+
+#: A line: its pieces, each with a style of rich's or without.
+Line = tuple[str | tuple[str, str], ...]
 
 #: Colours of rich; the verdict's word always stands beside them.
 STYLES: dict[str, str] = {
@@ -34,6 +38,9 @@ STYLES: dict[str, str] = {
 _USED = {"read": "read", "listed": "listed", "connected": "connected to", "wrote": "wrote"}
 _NAMED = 2
 
+#: Columns between two columns of a table.
+_GAP = 2
+
 _MINUTE = 60
 _HOUR = 3600
 
@@ -50,8 +57,33 @@ def span(seconds: float) -> str:
 
 def one_line(text: str) -> str:
     """Return text of any origin as a single plain line that every stream can encode as UTF-8."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     encodable = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return " ".join(terminal.plain(encodable).split())
+
+
+def plain(line: Line) -> str:
+    """Return a line without styles."""
+    return "".join(piece if isinstance(piece, str) else piece[0] for piece in line)
+
+
+def styled(line: Line) -> Text:
+    """Return a line as rich prints it."""
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    return Text.assemble(*line)
+
+
+def ended(record: Record) -> Line:
+    """Return the line for a job that has its verdict: verdict, job, time, and why it is not simply passed."""
+    line: list[str | tuple[str, str]] = [(f"{record.verdict.value:<9}", STYLES[record.verdict])]
+    line.append(f" {one_line(record.job)}")
+    if record.seconds:
+        line.append((f" {span(record.seconds)}", "dim"))
+    if record.reason:
+        line.append(f": {one_line(record.reason)}")
+    return tuple(line)
 
 
 def cut(text: str, width: int) -> str:
@@ -59,6 +91,10 @@ def cut(text: str, width: int) -> str:
 
     The middle, because the ends of a job's id tell more: its stage and its last parameter.
     """
+    if text.isascii() and len(text) <= width:
+        return text
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - see above
+
     if cell_len(text) <= width:
         return text
     end = (width - 1) // 2
@@ -83,18 +119,34 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
     Where the width does not suffice, cells go on in their next line; verdicts and times stay whole.
     """
-    cells = [[one_line(cell) for cell in row] for row in rows]
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
-    used = [place for place in range(len(headings)) if any(row[place] for row in cells)]
-    for place in used:
-        heading = headings[place]
+    from rich.table import Table  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    headings, cells = _filled(headings, rows)
+    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="")
+    for heading in headings:
         made.add_column(Text(heading, "bold"), no_wrap=heading in ("verdict", "time"), overflow="fold")
     for row in cells:
-        styles = [
+        styles = (
             STYLES.get(cell, "") if heading == "verdict" else "" for heading, cell in zip(headings, row, strict=True)
-        ]
-        made.add_row(*(Text(row[place], styles[place]) for place in used))
+        )
+        made.add_row(*(Text(cell, style) for cell, style in zip(row, styles, strict=True)))
     return made
+
+
+def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> str | None:
+    """Return the same as plain text; None where it takes a layout: it does not fit, or has letters of another width."""
+    head, cells = _filled(headings, rows)
+    columns = [max(map(len, column)) + _GAP for column in zip(head, *cells, strict=True)]
+    lines = ["".join(map(str.ljust, row, columns)) for row in (head, *cells)]
+    return "\n".join(lines) if sum(columns) <= width and all(map(str.isascii, lines)) else None
+
+
+def _filled(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return headings and cells of the columns in which something stands."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    used = [place for place in range(len(headings)) if any(row[place] for row in cells)]
+    return [headings[place] for place in used], [[row[place] for place in used] for row in cells]
 
 
 def repeat(session: str, posargs: Iterable[str], noxfile: str, env: Mapping[str, str] | None = None) -> str:

@@ -6,31 +6,27 @@ import contextlib
 import signal
 import socket
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from isonox.errors import StateError
+from isonox.model.plan import PlannedJob
 from isonox.run.outcome import last_error
 from isonox.sessions import messages
-from isonox.sessions.messages import Ended, Load, Ready, Refused, Start, Stop
+from isonox.sessions.messages import Ended, Load, Planned, Ready, Refused, Start, Stop
 from isonox.system import files, processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from isonox.model.plan import PlannedJob
     from isonox.run.spawned import Setting
     from isonox.run.warm import Warm
-    from isonox.sessions.messages import Planned
 
 #: Seconds that the forkserver has to end when nothing runs any more.
 _PATIENCE = 5.0
 
 
-@dataclass
-class Asked:
+class Asked(msgspec.Struct):
     """A job that the forkserver was asked for.
 
     Attributes:
@@ -68,7 +64,7 @@ class Forked:
         self._instead = instead
         self._jobs: dict[str, Asked] = {}
         self._lock = threading.Lock()
-        self._ready = self._gone = self._closing = False
+        self._loading = self._ready = self._gone = self._closing = False
         self.log = warm.log
         self._connection = warm.connection
         self._process = warm.process
@@ -81,6 +77,7 @@ class Forked:
 
     def load(self) -> None:
         """Let the noxfile be loaded: what is declared is in the run's folder."""
+        self._loading = True
         self._send(Load())
 
     def start(self, asked: Asked) -> bool:
@@ -123,7 +120,9 @@ class Forked:
         self._connection.close()
 
     def _end(self) -> None:
-        if self._process.poll() is None:
+        if not self._loading:  # so it has started nothing
+            self._process.kill()
+        elif self._process.poll() is None:
             processes.kill_tree(self._process.pid, grace=0)
 
     def _send(self, request: messages.Request) -> bool:

@@ -6,8 +6,7 @@ import contextlib
 import queue
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -39,8 +38,7 @@ OVERTIME = 10.0
 Joining = Callable[[str, Sequence[Reason], Sequence[str]], PlannedJob]
 
 
-@dataclass(frozen=True)
-class _Ended:
+class _Ended(NamedTuple):
     job: str
     exit_code: int
 
@@ -49,8 +47,7 @@ class _Interrupt:
     """Put into the queue by a signal handler."""
 
 
-@dataclass
-class _Running:
+class _Running(msgspec.Struct):
     job: PlannedJob
     started: str
     clock: float
@@ -58,7 +55,6 @@ class _Running:
     kill_at: float | None = None
 
 
-@dataclass(kw_only=True)
 class Loop:
     """Runs one plan to its end.
 
@@ -73,19 +69,31 @@ class Loop:
         subscribers: Get every event, in order.
     """
 
-    plan: Plan
-    directory: RunDirectory
-    executor: Executor
-    slots: int
-    fail_fast: bool = False
-    hits: Mapping[str, Record] = field(default_factory=dict)
-    joining: Joining
-    subscribers: Sequence[Subscriber] = ()
-    problems: list[str] = field(default_factory=list)
-    _records: dict[str, Record] = field(default_factory=dict, init=False)
-    _running: dict[str, _Running] = field(default_factory=dict, init=False)
-    _inbox: queue.SimpleQueue[_Ended | _Interrupt] = field(default_factory=queue.SimpleQueue, init=False)
-    _interrupted: bool = field(default=False, init=False)
+    def __init__(  # noqa: PLR0913 - what to run, and how
+        self,
+        *,
+        plan: Plan,
+        directory: RunDirectory,
+        executor: Executor,
+        slots: int,
+        fail_fast: bool = False,
+        hits: Mapping[str, Record] | None = None,
+        joining: Joining,
+        subscribers: Sequence[Subscriber] = (),
+    ) -> None:
+        self.plan = plan
+        self.directory = directory
+        self.executor = executor
+        self.slots = slots
+        self.fail_fast = fail_fast
+        self.hits = hits or {}
+        self.joining = joining
+        self.subscribers = subscribers
+        self.problems: list[str] = []
+        self._records: dict[str, Record] = {}
+        self._running: dict[str, _Running] = {}
+        self._inbox: queue.SimpleQueue[_Ended | _Interrupt] = queue.SimpleQueue()
+        self._interrupted = False
 
     def run(self) -> RunEnded:
         """Run everything; every job of the plan has a record afterwards.
@@ -98,7 +106,7 @@ class Loop:
         self._emit(RunStarted(plan=self.plan, slots=self.slots, directory=self.directory.path))
         self._settle_known()
         waiting = [job for job in self.plan.jobs if job.id not in self._records]
-        scheduler = Scheduler(waiting, self.slots, self.fail_fast, self.hits)
+        scheduler = Scheduler(waiting, self.slots, fail_fast=self.fail_fast, instant=self.hits)
         with _signals_to(self._inbox):
             while not scheduler.finished or self._running:
                 for one in scheduler.release_notified():

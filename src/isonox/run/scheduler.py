@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.model.verdict import Verdict
 from isonox.planning.schedule import Schedule
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from isonox.model.plan import PlannedJob
 
 
-@dataclass(frozen=True)
-class Stopped:
+class Stopped(NamedTuple):
     """A job that will not run: it is blocked by another one, or the run is stopping."""
 
     job: PlannedJob
@@ -24,7 +22,6 @@ class Stopped:
     reason: str
 
 
-@dataclass
 class Scheduler:
     """Jobs wait until all that they require is green, then for cores (see `planning.schedule`), run, and end.
 
@@ -35,25 +32,23 @@ class Scheduler:
         instant: Ids of jobs that need no time and no core, such as cache hits: they wait for what they require only.
     """
 
-    jobs: Iterable[PlannedJob]
-    slots: int
-    fail_fast: bool = False
-    instant: Collection[str] = ()
-    _schedule: Schedule = field(init=False)
-    _waiting: dict[str, PlannedJob] = field(init=False)
-    _missing: dict[str, int] = field(default_factory=dict, init=False)
-    _dependents: dict[str, list[PlannedJob]] = field(default_factory=dict, init=False)
-    _at_once: list[PlannedJob] = field(default_factory=list, init=False)
-    _running: set[str] = field(default_factory=set, init=False)
-    _verdicts: dict[str, Verdict] = field(default_factory=dict, init=False)
-    _last: deque[PlannedJob] = field(default_factory=deque, init=False)
-    _stopping: str | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        jobs = tuple(self.jobs)
+    def __init__(
+        self, jobs: Iterable[PlannedJob], slots: int, *, fail_fast: bool = False, instant: Collection[str] = ()
+    ) -> None:
+        jobs = tuple(jobs)
+        self.slots = slots
+        self.fail_fast = fail_fast
+        self.instant = instant
         self._waiting = {job.id: job for job in jobs}
-        seconds = {job.id: 0.0 if job.id in self.instant else job.estimate_seconds for job in jobs}
-        self._schedule = Schedule(jobs, self.slots, seconds)
+        seconds = {job.id: 0.0 if job.id in instant else job.estimate_seconds for job in jobs}
+        self._schedule = Schedule(jobs, slots, seconds)
+        self._missing: dict[str, int] = {}
+        self._dependents: dict[str, list[PlannedJob]] = {}
+        self._at_once: list[PlannedJob] = []
+        self._running: set[str] = set()
+        self._verdicts: dict[str, Verdict] = {}
+        self._last: deque[PlannedJob] = deque()
+        self._stopping: str | None = None
         for job in jobs:
             # A required job outside of the plan was not selected, so nobody waits for it.
             needed = {name for name in job.requires if name in self._waiting}

@@ -1,4 +1,8 @@
-"""The process that jobs are forked from, started before anybody knows what is to run: importing nox takes longest."""
+"""The process that jobs are forked from, started before anybody knows what is to run: importing nox takes longest.
+
+`isonox` makes it as a copy of itself, as soon as it has imported what both need; where that is too late, because there
+are threads already, it is a Python of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,18 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.sessions.messages import OWNER_VARIABLE, RUN_VARIABLE, SELECTING_VARIABLES
 from isonox.system import processes, run_folders
 from isonox.system.git import NOXFILE
+from isonox.system.processes import Fork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import NoReturn
 
 #: "spawn": each job starts a Python of its own, as where there is no fork.
 START_VARIABLE = "ISONOX_START"
@@ -51,7 +58,7 @@ class Warm(NamedTuple):
     folder: Path
     lifeline: Lifeline
     connection: socket.socket
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Fork
 
     @property
     def log(self) -> Path:
@@ -86,6 +93,39 @@ class Warm(NamedTuple):
             )
         return cls(folder, lifeline, connection, process)
 
+    @classmethod
+    def fork(cls, root: Path, folder: Path, lifeline: Lifeline, environment: Mapping[str, str]) -> Warm:
+        """Do the same with a copy of this process, which has to have no other thread.
+
+        Raises:
+            OSError: It can't be made.
+        """
+        connection, other = socket.socketpair()
+        descriptors = (other.fileno(), lifeline.reading)
+        with other, (folder / "forkserver.log").open("wb") as log:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            pid = os.fork()
+            if not pid:
+                _serve(root, environment, log.fileno(), descriptors)
+        return cls(folder, lifeline, connection, Fork(pid))
+
+
+def _serve(root: Path, environment: Mapping[str, str], log: int, descriptors: tuple[int, int]) -> NoReturn:
+    """Be the process, in a fork, to its end."""
+    try:
+        parent = os.getppid()
+        processes.become_another(folder=str(root), variables=environment, output=log, keep=descriptors)
+        from isonox.sessions import forkserver  # noqa: PLC0415 - imports nox
+
+        forkserver.serve(*descriptors, NOXFILE, parent)
+    except BaseException:  # noqa: BLE001 - what called this is not to be gone back to
+        import traceback  # noqa: PLC0415 - hardly ever needed
+
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
 
 def environment(outer: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return the variables of all jobs of the run in a folder, but for those about one job."""
@@ -105,11 +145,12 @@ def begin(root: Path) -> None:
         StateError: `.isonox/` can't be written.
         OSError: It can't be started.
     """
-    if sys.platform == "linux" and START_VARIABLE not in os.environ:
+    if sys.platform == "linux" and START_VARIABLE not in os.environ and root not in _begun:
         atexit.register(_end)
         folder = run_folders.reserve(root)
+        make = Warm.fork if threading.active_count() == 1 else Warm.start
         try:
-            _begun[root] = Warm.start(root, folder, Lifeline(*os.pipe()), environment(os.environ, folder))
+            _begun[root] = make(root, folder, Lifeline(*os.pipe()), environment(os.environ, folder))
         except BaseException:
             run_folders.discard(folder)
             raise

@@ -1,4 +1,4 @@
-"""Nox with the noxfile loaded once (Linux); its arguments are SOCKET LIFELINE NOXFILE.
+"""Nox with the noxfile loaded once (Linux).
 
 `isonox ci` asks for jobs over a socket, a JSON document per line. For each this process forks, and in the fork nox
 goes on from where it would select the sessions, to its end. A fork keeps the promises of `isonox.sessions.child`; its
@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 import nox.tasks
 import nox.virtualenv
-import psutil  # noqa: F401 - each fork would import it for itself
 from nox._cli import nox_main
 
 from isonox.model import inputs
@@ -40,21 +39,34 @@ from isonox.system.version import own_version
 if TYPE_CHECKING:
     from collections.abc import Collection
     from types import FrameType
+    from typing import NoReturn
 
     from nox._options import NoxConfig
     from nox.manifest import Manifest
     from nox.sessions import SessionRunner
 
 
-def main() -> None:
-    """Load the noxfile, then serve until the socket's other end is closed."""
+def main() -> NoReturn:
+    """Serve in a Python of its own, whose arguments are SOCKET LIFELINE NOXFILE."""
+    serve(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], os.getppid())
+
+
+def serve(connection: int, lifeline: int, noxfile: str, parent: int) -> NoReturn:
+    """Load the noxfile, then serve until the socket's other end is closed, and end this process.
+
+    Args:
+        connection: The socket's descriptor.
+        lifeline: That of a pipe's reading end, for the forks.
+        noxfile: Relative to the current folder.
+        parent: Process id of the one that asks for jobs; this one ends with it.
+    """
     sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m` does, wherever a session goes
-    connection, lifeline = (int(argument) for argument in sys.argv[1:3])
-    sys.argv = ["nox", *messages.nox_arguments(sys.argv[3])]
+    sys.argv = ["nox", *messages.nox_arguments(noxfile)]
     processes.become_subreaper()
-    _end_with(os.getppid())
+    _end_with(parent)
     hook.install()
     server = _Server(socket.socket(fileno=connection), lifeline)
+    own_version()
     if not server.may_load():
         leave(0)
     project.take_over(Path(os.environ[messages.RUN_VARIABLE]) / messages.DECLARED, project.root())
@@ -83,6 +95,8 @@ def _end_with(parent: int) -> None:
 
     signal.signal(signal.SIGTERM, end)
     processes.signal_when_parent_dies(signal.SIGTERM)
+    if os.getppid() != parent:  # it has died before
+        child.end()
 
 
 class _Server:
@@ -218,7 +232,6 @@ def _hindrance(noxfile: str) -> str:
 
 def _find_out(runners: Collection[SessionRunner]) -> None:
     """Find out once what is the same for every fork, and kept by whoever is asked for it."""
-    own_version()
     platform.uname()
     assignment.find_out(project.root())
     nox.virtualenv.find_uv()

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from isonox.model.tree import Tree
 
-#: Files from which packages are read: which there are counts, too.
-MANIFESTS = frozenset({"pyproject.toml", "setup.cfg", "setup.py"})
-
 _KIND = "project"
 
 
@@ -117,4 +114,4 @@ def key(root: Path, tree: Tree, files: Iterable[str], variables: Iterable[str], 
 
 def manifests(tree: Tree) -> list[str]:
     """Return the files from which packages are read, each with its id."""
-    return [f"{path}\0{name}" for path, name in tree.files.items() if path.rpartition("/")[2] in MANIFESTS]
+    return [f"{path}\0{tree.files[path]}" for path in tree.manifests]

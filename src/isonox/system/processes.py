@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -13,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import psutil
 
@@ -68,6 +69,80 @@ def _reap_orphans(*_: object) -> None:
 def signal_when_parent_dies(number: signal.Signals) -> None:
     """Ask for a signal when the thread that started this process ends, or its process (Linux)."""
     _prctl(_PR_SET_PDEATHSIG, number)
+
+
+class Fork:
+    """A copy of this process that was made by fork(2): what its maker asks of it, as of a `subprocess.Popen`.
+
+    Args:
+        pid: Its process id. Nobody else waits for it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: int | None = None
+        self._lock = threading.Lock()
+
+    def poll(self) -> int | None:
+        """Return how it ended, negative for the signal that killed it; None while it lives."""
+        with self._lock:
+            if self._code is None:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                self._code = os.waitstatus_to_exitcode(status) if pid else None
+            return self._code
+
+    def wait(self) -> int:
+        """Wait for its end, and return how it ended."""
+        while (code := self.poll()) is None:
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # leaves it to `poll`, in whichever thread
+        return code
+
+    def kill(self) -> None:
+        """End it at once; one that has ended is passed over."""
+        with self._lock:
+            if self._code is None:
+                os.kill(self.pid, signal.SIGKILL)
+
+
+def become_another(*, folder: str, variables: Mapping[str, str], output: int, keep: Iterable[int]) -> None:
+    """Make a fork of this process what a program would be that was started as a daemon is: a session of its own.
+
+    Args:
+        folder: Where it is from now on.
+        variables: All that it has of the environment.
+        output: What it prints goes to this descriptor; nothing comes in.
+        keep: Descriptors that stay open, beside the first three.
+    """
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    start = 3
+    for descriptor in sorted(keep):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, os.sysconf("SC_OPEN_MAX"))
+    os.chdir(folder)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    atexit._clear()  # noqa: SLF001 - what was registered is for the original to do
+    for name in [name for name in os.environ if name not in variables]:
+        del os.environ[name]
+    os.environ.update({name: value for name, value in variables.items() if os.environ.get(name) != value})
+    _pin_environment()
+
+
+def _pin_environment() -> None:
+    """Keep the variables where nobody frees them, as those of a new program are.
+
+    What setenv(3) has allocated it may move when it adds one more, under the feet of a thread that looks at them.
+    """
+    items = [f"{name}={value}".encode(errors="surrogateescape") for name, value in os.environ.items()]
+    _pinned.append((ctypes.c_char_p * (len(items) + 1))(*items, None))
+    with contextlib.suppress(ValueError):  # this C library has another name for it
+        ctypes.c_void_p.in_dll(_c_library(), "environ").value = ctypes.addressof(_pinned[-1])
+
+
+_pinned: list[ctypes.Array[ctypes.c_char_p]] = []
 
 
 def _prctl(option: int, value: int) -> None:
@@ -170,11 +245,13 @@ def end_orphans(but: Iterable[int] = ()) -> None:
 
 
 def _end_children(is_meant: Callable[[int], bool]) -> None:
-    import psutil  # noqa: PLC0415 - see above
-
     for _ in range(_SWEEPS):
-        found = psutil.Process().children() if has_children() else []
-        left = [process for process in _without_keepers(found) if is_meant(process.pid) and _is_alive(process)]
+        if not has_children():
+            break
+        import psutil  # noqa: PLC0415 - see above
+
+        found = _without_keepers(psutil.Process().children())
+        left = [process for process in found if is_meant(process.pid) and _is_alive(process)]
         if not left:
             break
         for process in left:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import IO, TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _Document = TypeVar("_Document")
+
+#: Variables by which rich takes what is no terminal for one.
+_COLOURFUL = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
 #: CSI, OSC and other escape sequences (ECMA-48), and control characters other than tab and newline.
 _ESCAPES = re.compile(
@@ -33,6 +36,12 @@ def plain(text: str) -> str:
     return _CONTROLS.sub("", "\n".join(lines))
 
 
+def encodable(text: str, stream: IO[str]) -> str:
+    """Return `text` with what a stream can't encode escaped."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def stdout() -> Console:
     """Return a console for data: no wrapping surprises, colour only on a terminal without NO_COLOR."""
     return _console(sys.stdout)
@@ -41,6 +50,11 @@ def stdout() -> Console:
 def stderr() -> Console:
     """Return a console for talk."""
     return _console(sys.stderr)
+
+
+def drawing(stream: TextIO) -> Console | None:
+    """Return a console where colours or a layout may be wanted; None for a file or a pipe without these variables."""
+    return _console(stream) if stream.isatty() or any(name in os.environ for name in _COLOURFUL) else None
 
 
 def _console(stream: TextIO) -> Console:

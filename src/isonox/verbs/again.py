@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from isonox.errors import ExitCode, GitError, StateError
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 #: What the whole work needs, and what jobs that run need: imported while git is at work.
 _PLANNING = ("isonox.cli", "isonox.verbs.ci")
-_RUNNING = ("isonox.verbs.running", "rich.console", "rich.table", "isonox.report.summary", "isonox.report.console")
+_RUNNING = ("isonox.verbs.running", "isonox.report.summary")
+_DRAWING = ("isonox.report.console", "rich.console")  # on a terminal
 
 #: Of notes; another one makes those of before useless.
 _FORMAT = b"note 1\n"
@@ -40,6 +42,9 @@ _KEPT = 20
 
 #: Files of a run that is repeated.
 _PLAN, _RECORDS = "plan.json", "cached.json"
+
+#: In the note of how the last run ended: it has run something.
+_RAN = "ran"
 
 #: Paths may hold bytes that are no text.
 _CODEC = ("utf-8", "surrogateescape")
@@ -102,7 +107,7 @@ def answer(root: Path, arguments: Sequence[str], reading: Reading) -> ExitCode |
     note = read(_place(root, arguments))
     if note and (os.environ.get("GITHUB_ACTIONS") or not note.holds):
         note = None
-    for name in _PLANNING if note else (*_PLANNING, *_RUNNING):
+    for name in _PLANNING if note else (*_PLANNING, *_RUNNING, *(_DRAWING if sys.stderr.isatty() else ())):
         if not reading.is_over:
             importlib.import_module(name)
     folder = None
@@ -158,17 +163,34 @@ def _write(checkout: Checkout, ended: RunEnded, results: Results, watched: list[
 
 def is_settled(root: Path, digest: str) -> bool:
     """Return whether the files are those of the last run, after which nothing had to run again."""
+    return _last(root)[0] == digest
+
+
+def is_busy(root: Path) -> bool:
+    """Return whether something is likely to have to run, before anybody has looked: it was so last time."""
+    return _last(root)[1]
+
+
+def settle(root: Path, digest: str, *, ran: bool) -> None:
+    """Note how a run ended; it only makes the next one quicker.
+
+    Args:
+        root: The workspace's.
+        digest: Of the files with which nothing has to run any more; empty where something has.
+        ran: Whether this run has run something.
+    """
+    if _last(root) != (digest, ran):
+        with contextlib.suppress(StateError):
+            files.write_atomic(_settled(root), f"{digest} {_RAN if ran else ''}".encode())
+
+
+def _last(root: Path) -> tuple[str, bool]:
+    """Return what `settle` noted; without a note, something has to run."""
     try:
-        return _settled(root).read_text() == digest
-    except OSError:
-        return False
-
-
-def settle(root: Path, digest: str) -> None:
-    """Note that nothing has to run while the files are what they were when this verb started."""
-    if not is_settled(root, digest):
-        with contextlib.suppress(StateError):  # it only makes the next run quicker
-            files.write_atomic(_settled(root), digest.encode())
+        digest, _, word = _settled(root).read_text().partition(" ")
+    except (OSError, ValueError):
+        return "", True
+    return digest, word == _RAN
 
 
 def _settled(root: Path) -> Path:

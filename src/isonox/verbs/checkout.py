@@ -208,6 +208,11 @@ class Checkout:
         around = surroundings.of(self.root, project, self.tree, self.store, os.environ)
         return Fingerprints(project.pipeline, project.workspace, self.tree, around)
 
+    @property
+    def owned(self) -> dict[str, list[str]]:
+        """The files of each package, as they were when this verb started."""
+        return self._fingerprints.owned
+
     def check_lock(self, jobs: Iterable[str]) -> None:
         """Refuse to run jobs that install from the lock when it is missing, damaged or out of date.
 
@@ -216,7 +221,8 @@ class Checkout:
         """
         path = self.root / "uv.lock"
         facts = [self.pipeline.by_id[job].facts for job in jobs]
-        if not any(one.environment == "declared" if path.exists() else one.locked for one in facts):
+        there = path.exists()
+        if not any(one.environment == "declared" if there else one.locked for one in facts):
             return
         key = f"fresh:{surroundings.key_of_lock(self.root, self.tree)}"
         with contextlib.suppress(StateError):

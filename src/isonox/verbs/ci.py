@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from isonox.run.executor import NoxExecutor
     from isonox.run.warm import Warm
 
+#: What a run leaves in memory: taking thousands of objects apart takes longer than the rest of this process's life.
+_alive: list[object] = []
+
 #: Jobs that a note names.
 _NAMED = 3
 
@@ -94,11 +97,12 @@ def run(  # noqa: PLR0913 - the options of the verb
     for reason, names in _by_reason(rerun).items():
         sys.stderr.write(f"note: {names} will run again next time: {reason}\n")
     all_kept = not rerun and all(record.fingerprint and not record.undeclared for record in ended.records)
-    if ended.exit_code == ExitCode.OK and all_kept:
-        again.settle(checkout.root, checkout.digest)
+    settled = ended.exit_code == ExitCode.OK and all_kept
+    again.settle(checkout.root, checkout.digest if settled else "", ran=len(hits) < len(plan.jobs))
     _report(ended, json=json)
     if len(hits) == len(plan.jobs) and hits and not json and not selection.base:
         again.keep(checkout, ended, results)
+    _alive.append((checkout, plan, results, hits, ended))
     for problem in (*results.problems, *checkout.store.problems, *_forgotten(checkout, ended)):
         sys.stderr.write(f"warning: {problem}\n")
     for problem in ended.problems:
@@ -181,10 +185,10 @@ def _report(ended: RunEnded, *, json: bool) -> None:
 
         terminal.write_data(unchanged.summary(ended))
     else:
-        from isonox.report import summary  # noqa: PLC0415 - draws tables, which takes time to import
+        from isonox.report import summary  # noqa: PLC0415 - only here is it needed
 
         with terminal.reader_may_leave():
-            summary.write(ended, terminal.stdout())
+            summary.write(ended, terminal.drawing(sys.stdout))
 
 
 def _forgotten(checkout: Checkout, ended: RunEnded) -> list[str]:

@@ -65,7 +65,7 @@ def gate(
         terminal.write_json(of_run(ended))
     else:
         with terminal.reader_may_leave():
-            summary.write(ended, terminal.stdout())
+            summary.write(ended, terminal.drawing(sys.stdout))
     _tell_github(ended, checkout.root)
     believed = [record for record in judgement.records if record.job not in split.broken]
     for warning in remote.leave(checkout, plan, believed, directory):

@@ -192,7 +192,8 @@ class Results:
             declared = inputs.of(self.checkout.pipeline.by_id[job.id], self.checkout.workspace)
             if declared.everything or declared.names:
                 return self.checkout.tree.files
-            found.update(inputs.counted(declared, self.checkout.workspace, self.checkout.tree.files))
+            paths, owned = self.checkout.tree.files, self.checkout.owned
+            found.update(inputs.counted(declared, self.checkout.workspace, paths, owned))
         return found
 
     def _changed(self, job: PlannedJob, before: Fingerprint, now: Fingerprint | None, touched: list[str]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from isonox.errors import StateError
 from isonox.planning.build import planned_job
 from isonox.planning.estimates import Estimates
+from isonox.report.lines import Lines
 from isonox.run.executor import NoxExecutor
 from isonox.run.loop import Loop
 from isonox.sessions import project, redaction
@@ -22,7 +23,7 @@ from isonox.system import files, git, terminal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from isonox.model.events import RunEnded
+    from isonox.model.events import RunEnded, Subscriber
     from isonox.model.plan import Plan
     from isonox.model.record import Record
     from isonox.run.warm import Warm
@@ -75,8 +76,7 @@ def run(  # noqa: PLR0913 - what to run, and how
     executor.secrets = redaction.texts(secrets, os.environ)
     executor.load({one.id for one in checkout.pipeline.sessions if one.package is None or one.package in needed})
     directory.write_cached(hits.values())
-    from isonox.report import summary  # noqa: F401, PLC0415 - draws tables: imported while the noxfile is being loaded
-    from isonox.report.console import Board, Lines  # noqa: PLC0415 - as above
+    from isonox.report import summary  # noqa: F401, PLC0415 - is needed in the end: imported while nox is, elsewhere
 
     if (checkout.root / files.STATE / "services").exists():
         from isonox.services.state import sweep  # noqa: PLC0415 - most workspaces have none
@@ -84,10 +84,8 @@ def run(  # noqa: PLR0913 - what to run, and how
         for left in sweep(checkout.root):
             sys.stderr.write(f"note: removed {left}\n")
 
-    stderr = terminal.stderr()
-    board = live and stderr.is_terminal and not terminal.in_ci()
     with contextlib.ExitStack() as stack:
-        console = stack.enter_context(Board(stderr)) if board else Lines(stderr)
+        console = _console(stack, live=live)
         loop = Loop(
             plan=plan,
             directory=directory,
@@ -111,3 +109,13 @@ def run(  # noqa: PLR0913 - what to run, and how
     with contextlib.suppress(StateError):  # only forecasts are compared with it
         directory.write_end(End(slots=executor.slots, seconds=round(ended.seconds, 3)))
     return ended
+
+
+def _console(stack: contextlib.ExitStack, *, live: bool) -> Subscriber:
+    """Return what shows the run while it goes, until the stack ends."""
+    stderr = terminal.drawing(sys.stderr)
+    if stderr and live and stderr.is_terminal and not terminal.in_ci():
+        from isonox.report.console import Board  # noqa: PLC0415 - draws
+
+        return stack.enter_context(Board(stderr))
+    return Lines(stderr)
