@@ -17,6 +17,8 @@ def topological(requires: Mapping[str, Sequence[str]]) -> list[str]:
     Args:
         requires: For each id, the ids that it needs; ids outside of the mapping are passed over.
     """
+    if not any(requires.values()):
+        return list(requires)
     inside = {name: [needed for needed in needs if needed in requires] for name, needs in requires.items()}
     return list(TopologicalSorter(inside).static_order())
 
