@@ -56,8 +56,8 @@ def outcomes_table(outcomes: Iterable[Outcome]) -> str:
     return table(["case", "must", "aim", "measured", "met"], rows)
 
 
-def _ratio(*others: str) -> Quantity:
-    return lambda results, setting: results.ratio(setting, SUBJECT, *others)
+def _ratio(*others: str, subject: str = SUBJECT) -> Quantity:
+    return lambda results, setting: results.ratio(setting, subject, *others)
 
 
 def _over_floor(results: Results, setting: Setting) -> float | None:
@@ -85,6 +85,7 @@ _TARGETS: tuple[tuple[Case, int, str, Quantity, float | None, float | None], ...
     (Case.NOTHING, 10, "x doit", _ratio("doit"), 1, None),
     (Case.NOTHING, 10, "ms over floor", _over_floor, None, 50),
     (Case.LEAF, 1000, "x turbo", _ratio("turbo", "turbo --affected"), 0.2, None),
+    (Case.LEAF, 1000, "x turbo, with --base", _ratio("turbo", "turbo --affected", subject="isonox --base"), 0.2, None),
     (Case.LEAF, 1000, "x doit", _ratio("doit"), 0.6, 0.45),
     (Case.AFFECTED, 1000, "x turbo", _ratio("turbo"), 2, 1.2),
     (Case.EVERYTHING, 100, "x bare", _ratio("bare"), 1.5, 1.2),

@@ -136,6 +136,14 @@ ISONOX = Peer(
     prime=Command(argv=_CI),
 )
 
+ISONOX_BASE = Peer(
+    name="isonox --base",
+    tool="isonox",
+    configure=_isonox,
+    commands={Case.LEAF: Command(argv=(*_CI, "--base", "main"), says=r"\bpassed {ran}\b")},
+    prime=Command(argv=_CI),
+)
+
 
 def _fresh(
     name: str, configure: Callable[[Monorepo], dict[str, str]], *argv: str, says: str = "", empty: bool = False

@@ -8,6 +8,7 @@ PEERS = (
     plain.FLOOR,
     plain.BARE,
     python_tools.ISONOX,
+    python_tools.ISONOX_BASE,
     plain.MAKE,
     python_tools.DOIT,
     node_tools.TURBO,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import signal
 import sys
 from pathlib import Path
@@ -51,6 +52,10 @@ def _begun(root: Path, arguments: list[str]) -> ExitCode | None:
     if running:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # until jobs run: what has begun is cleared away
     reading = tree.begin(root)
+    if base := _base(arguments):
+        from isonox.workspace import changes  # noqa: PLC0415 - only where it is asked for
+
+        changes.begin(root, base)
     if not running:
         return None
     from isonox.verbs import again  # noqa: PLC0415 - after git has begun
@@ -64,6 +69,15 @@ def _begun(root: Path, arguments: list[str]) -> ExitCode | None:
         if not again.is_settled(root, reading.digest):
             _warm(root)
     return None
+
+
+def _base(arguments: list[str]) -> str:
+    """Return the revision that changes are asked for since, as far as that can be told without a parser."""
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    for flag, value in itertools.pairwise(before):
+        if flag in ("--base", "-b"):
+            return value
+    return next((one.partition("=")[2] for one in before if one.startswith("--base=")), "")
 
 
 def _warm(root: Path) -> None:

@@ -281,6 +281,40 @@ def test_a_machine_without_git(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
         changes.committed(root, "main")
 
 
+def test_of_several_merge_bases_it_is_the_one_that_git_names_first(root: Path) -> None:
+    """Two branches that have merged each other have two."""
+    for branch, name in (("main", "a.txt"), ("feature", "b.txt")):
+        run(root, "checkout", "--quiet", branch)
+        (root / name).write_text("changed\n")
+        commit(root)
+    main = run(root, "rev-parse", "main").strip()
+    run(root, "merge", "--quiet", "main")
+    run(root, "checkout", "--quiet", "main")
+    run(root, "merge", "--quiet", "--no-ff", "feature~1")
+    (root / "libs/c.txt").write_text("changed\n")
+    commit(root)
+    run(root, "checkout", "--quiet", "feature")
+
+    found = since(root)
+
+    bases = run(root, "merge-base", "--all", "main", "HEAD").split()
+    assert (2, main in bases) == (len(bases), True)
+    assert run(root, "merge-base", "main", "HEAD").strip() == found.merge_base
+    assert at(root, found.merge_base)[found.paths[0]] == found.before[found.paths[0]]
+
+
+def test_a_comparison_may_begin_before_it_is_asked_for(root: Path) -> None:
+    """It is that of then, and taken once."""
+    (root / "a.txt").write_text("committed\n")
+    first = commit(root)
+    changes.begin(root, first)
+    changes.begin(root, "main")
+
+    assert {"a.txt"} == {*changes.committed(root, "main").before}
+    assert {} == changes.committed(root, first).before
+    assert {"a.txt"} == {*changes.committed(root, "main").before}
+
+
 def test_what_is_compared_with_by_default(root: Path) -> None:
     """What the remote calls its default branch; without a remote, the branch of that name here."""
     assert "main" == changes.default_base(root)

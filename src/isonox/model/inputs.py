@@ -98,15 +98,30 @@ def owners(workspace: Workspace, paths: Collection[str]) -> dict[str, list[str]]
     by_folder: dict[str, str] = {"": places.get(".", "")}
     found: dict[str, list[str]] = {}
     modules = {path for path in paths if path in places}  # a package may be a submodule
-    last, take = None, None
+    nested = _nested(places)
+    last, take = "/", found.setdefault("", []).append
     for path in paths:
-        folder = path if path in modules else path[: max(0, path.rfind("/"))]
-        if take is None or folder != last:
+        if not path.startswith(last):
+            folder = path if path in modules else path[: max(0, path.rfind("/"))]
             name = by_folder.get(folder)
             if name is None:
                 name = _owner(folder, places, by_folder)
-            last, take = folder, found.setdefault(name, []).append
+            place = workspace.by_name[name].path if name else "."
+            last = "/" if place == "." or place in nested else f"{place}/"  # no path begins with a slash
+            take = found.setdefault(name, []).append
         take(path)
+    return {name: owned for name, owned in found.items() if owned}
+
+
+def _nested(places: Mapping[str, str]) -> set[str]:
+    """Return the folders of packages that have others inside."""
+    found = set()
+    for place in places:
+        above = place.rpartition("/")[0]
+        while above:
+            if above in places:
+                found.add(above)
+            above = above.rpartition("/")[0]
     return found
 
 

@@ -186,7 +186,7 @@ class Affected(NamedTuple):
 
 def affected(pipeline: Pipeline, difference: Difference) -> dict[str, Cause]:
     """Return the sessions that are affected, each with the first cause."""
-    patterns: dict[Inputs, Cause | None] = {}
+    patterns: dict[tuple[tuple[str, ...] | None, bool], Cause | None] = {}
     found: dict[str, Cause] = {}
     for session in pipeline.sessions:
         if why := difference.untold(session):
@@ -209,16 +209,19 @@ def _pass_on(pipeline: Pipeline, gone: str, found: dict[str, Cause]) -> None:
             found[name] = Cause(gone)
 
 
-def _cause(session: Session, difference: Difference, patterns: dict[Inputs, Cause | None]) -> Cause | None:
+def _cause(
+    session: Session, difference: Difference, patterns: dict[tuple[tuple[str, ...] | None, bool], Cause | None]
+) -> Cause | None:
     if difference.everything:
         return Cause(difference.everything)
     if session.package and (cause := difference.packages.get(session.package)):
         return cause
-    declared = inputs.declared(session.facts.inputs, of_package=session.package is not None)
-    if declared not in patterns:
+    key = session.facts.inputs, session.package is not None
+    if key not in patterns:
+        declared = inputs.declared(key[0], of_package=key[1])
         first = next(filter(None, _of_patterns(declared, difference)), "")
-        patterns[declared] = Cause(first) if first else None
-    if cause := patterns[declared]:
+        patterns[key] = Cause(first) if first else None
+    if cause := patterns[key]:
         return cause
     own = difference.own(session)
     return Cause(own) if own else None

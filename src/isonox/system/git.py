@@ -129,8 +129,8 @@ class Look:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._listing = _started(root, "ls-files", "-z", "-s", "-v")
-        self._status = _started(
+        self._listing = started(root, "ls-files", "-z", "-s", "-v")
+        self._status = started(
             root, *_EXACT, "status", "-z", "--porcelain=v2", "--branch", "--untracked-files=all", "--no-renames",
             "--ignore-submodules=none", "--", ".",
         )  # fmt: skip
@@ -159,7 +159,12 @@ class Look:
         return listing[0].decode(errors="surrogateescape"), status[0].decode(errors="surrogateescape")
 
 
-def _started(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def started(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start git in `root`, with pipes for what it says, and return at once.
+
+    Raises:
+        GitError: Git is missing.
+    """
     try:
         return subprocess.Popen(
             ["git", *arguments],

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: What the whole work needs, and what jobs that run need: imported while git is at work.
 _PLANNING = ("isonox.cli", "isonox.verbs.ci")
 _RUNNING = ("isonox.verbs.running", "isonox.report.summary")
+_COMPARING = ("isonox.verbs.since",)  # with --base
 _DRAWING = ("isonox.report.console", "rich.console")  # on a terminal
 
 #: Of notes; another one makes those of before useless.
@@ -107,7 +108,7 @@ def answer(root: Path, arguments: Sequence[str], reading: Reading) -> ExitCode |
     note = read(_place(root, arguments))
     if note and (os.environ.get("GITHUB_ACTIONS") or not note.holds):
         note = None
-    for name in _PLANNING if note else (*_PLANNING, *_RUNNING, *(_DRAWING if sys.stderr.isatty() else ())):
+    for name in _PLANNING if note else _needed(arguments):
         if not reading.is_over:
             importlib.import_module(name)
     folder = None
@@ -120,6 +121,13 @@ def answer(root: Path, arguments: Sequence[str], reading: Reading) -> ExitCode |
 
     terminal.write_data(f"{note.verdicts}\n{unchanged.ending(clock.monotonic() - begun, folder)}")
     return ExitCode.OK
+
+
+def _needed(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Return what a run with these arguments needs if something has changed."""
+    compares = any(one.startswith(("--base", "-b")) for one in arguments)
+    draws = sys.stderr.isatty()
+    return (*_PLANNING, *(_COMPARING if compares else ()), *_RUNNING, *(_DRAWING if draws else ()))
 
 
 def keep(checkout: Checkout, ended: RunEnded, results: Results) -> None:

@@ -103,7 +103,7 @@ class _Comparison:
         if self._manifests and (self._declared is None or self._declared[0] != project.config):
             root = "pyproject.toml"
             return f"{root if root in self._manifests else self._manifests[0]}#tool.isonox"
-        if self._declared and _folders(self._declared[1]) != _folders(self._checkout.workspace):
+        if self._manifests and self._declared and _folders(self._declared[1]) != _folders(self._checkout.workspace):
             return self._manifests[0]  # standard stages look for configuration in all of them
         if _LOCK in before and _isonox(self._then(_LOCK)) != _isonox(self._now(_LOCK)):
             return f"{_LOCK}#isonox"

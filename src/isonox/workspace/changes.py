@@ -39,8 +39,53 @@ class Committed(NamedTuple):
     before: dict[str, str]
 
 
+#: Compares a commit with the index: git reads only the folders that differ.
+_DIFFERENCES = (
+    "diff-index", "--cached", "-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none",
+    "--ita-visible-in-index", "--relative",
+)  # fmt: skip
+
+
+class Comparing:
+    """A comparison that is going on: git works while the caller does something else.
+
+    Args:
+        root: The workspace's root; files outside of it are left out.
+        base: The revision.
+
+    Raises:
+        GitError: Git is missing.
+    """
+
+    def __init__(self, root: Path, base: str) -> None:
+        asked: tuple[tuple[str, ...], ...] = (("merge-base", base, "HEAD"), (*_DIFFERENCES, "--merge-base", base, "--"))
+        self._processes = [] if base.startswith("-") else [git.started(root, *words) for words in asked]
+
+    def answers(self) -> tuple[str, str] | None:
+        """Wait for git, and return the merge base and what differs.
+
+        None where git says no: there is no merge base, several of them, or git is older than 2.30.
+        """
+        said = [process.communicate()[0].decode(errors="surrogateescape") for process in self._processes]
+        if not said or any(process.returncode for process in self._processes):
+            return None
+        return said[0].strip(), said[1]
+
+
+_begun: dict[tuple[Path, str], Comparing] = {}
+
+
+def begin(root: Path, base: str) -> None:
+    """Begin to compare before anybody has asked; `committed` takes it.
+
+    Raises:
+        GitError: Git is missing.
+    """
+    _begun[root, base] = Comparing(root, base)
+
+
 def committed(root: Path, base: str) -> Committed:
-    """Compare the merge base of a revision and HEAD with the index: git reads only the folders that differ.
+    """Compare the merge base of a revision and HEAD with the index.
 
     Args:
         root: The workspace's root; files outside of it are left out.
@@ -49,11 +94,11 @@ def committed(root: Path, base: str) -> Committed:
     Raises:
         GitError: There is no such revision, no commit yet, or no merge base; the hint says what to do.
     """
-    found = merge_base(root, base)
-    out = git.run(
-        root, "diff-index", "--cached", "-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none",
-        "--ita-visible-in-index", "--relative", found, "--",
-    )  # fmt: skip
+    answers = (_begun.pop((root, base), None) or Comparing(root, base)).answers()
+    if answers is None:
+        found = merge_base(root, base)
+        answers = found, git.run(root, *_DIFFERENCES, found, "--")
+    found, out = answers
     fields = out.split("\0")
     before = {}
     for meta, path in zip(fields[::2], fields[1::2], strict=False):  # ":100644 000000 <id> <id> D", path
