@@ -2,4 +2,5 @@
 
 from isonox.entry import main
 
-main()
+if __name__ == "__main__":  # what a session starts by multiprocessing imports this
+    main()

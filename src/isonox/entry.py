@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import os
 import signal
 import sys
 from pathlib import Path
@@ -31,7 +32,20 @@ _LOOKING = _RUNNING | {"plan", "affected"}
 
 def main() -> NoReturn:
     """Run the command line, and end this process with the exit code."""
+    _open_streams()
     leave(guarded(_main))
+
+
+def _open_streams() -> None:
+    """Let nothing else get the numbers of standard streams that whoever called this has closed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
 
 
 def _main() -> ExitCode:

@@ -604,6 +604,40 @@ def check(session):
 '''
 
 
+SPAWNING = '''
+import multiprocessing
+import isonox
+
+
+@isonox.session(venv_backend="none")
+def spawns(session):
+    """Start a Python in the way that runs the main module again."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        session.log("one is %d", pool.apply(abs, (-1,)))
+'''
+
+
+def test_a_session_may_start_processes_by_multiprocessing(repo: Repository) -> None:
+    """These do not run isonox once more, which the session's process is a copy of."""
+    repo.write({"noxfile.py": SPAWNING})
+
+    run = ci(repo.path)
+
+    assert {"spawns"} == run.having("passed"), run.talk
+    assert "one is 1" in (run.folder / "logs" / "spawns.log").read_text()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-"])
+def test_streams_may_be_closed(repo: Repository, closed: str) -> None:
+    """The exit code says how it ended."""
+    command = ["sh", "-c", f'exec "$0" -m isonox ci --no-cache {closed}', sys.executable]
+
+    done = subprocess.run(command, cwd=repo.path, check=False, capture_output=True, text=True, env=plain())
+
+    assert 0 == done.returncode, done.stderr
+    assert ("2>&-" in closed) == (done.stderr == "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every job loads the noxfile anyway")
 def test_shards_are_forked_like_other_jobs(repo: Repository) -> None:
     """The process that jobs are forked from knows sessions, not their shards."""

@@ -105,16 +105,17 @@ class Warm(NamedTuple):
         with other, (folder / "forkserver.log").open("wb") as log:
             sys.stdout.flush()
             sys.stderr.flush()
+            parent = os.getpid()
             pid = os.fork()
             if not pid:
-                _serve(root, environment, log.fileno(), descriptors)
+                _serve(root, environment, log.fileno(), descriptors, parent)
         return cls(folder, lifeline, connection, Fork(pid))
 
 
-def _serve(root: Path, environment: Mapping[str, str], log: int, descriptors: tuple[int, int]) -> NoReturn:
+def _serve(root: Path, environment: Mapping[str, str], log: int, descriptors: tuple[int, int], parent: int) -> NoReturn:
     """Be the process, in a fork, to its end."""
     try:
-        parent = os.getppid()
+        sys.modules["__main__"] = type(sys)("__main__")  # multiprocessing runs that again in what it starts
         processes.become_another(folder=str(root), variables=environment, output=log, keep=descriptors)
         from isonox.sessions import forkserver  # noqa: PLC0415 - imports nox
 
