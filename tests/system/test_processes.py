@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 
 import psutil
 import pytest
@@ -96,3 +97,32 @@ def test_exit_codes_in_words(code: int, words: str) -> None:
 def test_the_cores_are_those_that_this_process_may_use() -> None:
     """Not those of the machine."""
     assert 1 <= processes.cpu_count() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+def test_a_fork_is_waited_for_by_several_threads() -> None:
+    """Each gets to know how it ended; and one that has ended can be killed."""
+    code = textwrap.dedent(
+        """
+        import os, threading, time
+        from isonox.system.processes import Fork
+        for _ in range(20):
+            pid = os.fork()
+            if not pid:
+                time.sleep(0.02)
+                os._exit(7)
+            fork, codes = Fork(pid), []
+            waiting = [threading.Thread(target=lambda: codes.append(fork.wait())) for _ in range(3)]
+            for one in waiting:
+                one.start()
+            while fork.poll() is None:
+                pass
+            for one in waiting:
+                one.join()
+            fork.kill()
+            assert [7, 7, 7] == codes, codes
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+
+    assert (0, "") == (done.returncode, done.stderr)

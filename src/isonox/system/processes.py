@@ -94,7 +94,8 @@ class Fork:
     def wait(self) -> int:
         """Wait for its end, and return how it ended."""
         while (code := self.poll()) is None:
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # leaves it to `poll`, in whichever thread
+            with contextlib.suppress(ChildProcessError):  # another thread has asked meanwhile
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # leaves it to `poll`, in whichever thread
         return code
 
     def kill(self) -> None:
