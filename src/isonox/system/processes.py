@@ -106,7 +106,7 @@ class Fork:
 
 
 def become_another(*, folder: str, variables: Mapping[str, str], output: int, keep: Iterable[int]) -> None:
-    """Make a fork of this process what a program would be that was started as a daemon is: a session of its own.
+    """Make a fork of this process what a program is that was started for itself: a session of its own (Linux).
 
     Args:
         folder: Where it is from now on.
@@ -118,11 +118,11 @@ def become_another(*, folder: str, variables: Mapping[str, str], output: int, ke
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
-    start = 3
-    for descriptor in sorted(keep):
-        os.closerange(start, descriptor)
-        start = descriptor + 1
-    os.closerange(start, os.sysconf("SC_OPEN_MAX"))
+    kept = {0, 1, 2, *keep}
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - not all numbers: in containers there may be a billion
+        if int(name) not in kept:
+            with contextlib.suppress(OSError):  # it was that of the listing
+                os.close(int(name))
     os.chdir(folder)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     atexit._clear()  # noqa: SLF001 - what was registered is for the original to do
