@@ -627,6 +627,26 @@ def test_a_session_may_start_processes_by_multiprocessing(repo: Repository) -> N
     assert "one is 1" in (run.folder / "logs" / "spawns.log").read_text()
 
 
+@pytest.mark.parametrize("variables", [{}, {"ISONOX_START": "spawn"}])
+def test_colours_may_be_forced(repo: Repository, variables: dict[str, str]) -> None:
+    """Many CI systems set FORCE_COLOR for all that they run; reasons are plain text all the same."""
+    broken = "session.error('no colour')\n"
+    repo.write({"noxfile.py": f"import isonox\n\n@isonox.session\ndef red(session):\n    {broken}"})
+    command = [sys.executable, "-m", "isonox", "ci", "--json"]
+
+    done = subprocess.run(
+        command,
+        cwd=repo.path,
+        check=False,
+        capture_output=True,
+        text=True,
+        env=plain() | variables | {"FORCE_COLOR": "1"},
+    )
+
+    (record,) = json.loads(done.stdout)["records"]
+    assert ("failed", "no colour") == (record["verdict"], record["reason"])
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-"])
 def test_streams_may_be_closed(repo: Repository, closed: str) -> None:
     """The exit code says how it ended."""

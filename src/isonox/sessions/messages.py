@@ -112,8 +112,11 @@ def answer(content: bytes) -> Answer:
 
 
 def nox_arguments(noxfile: str) -> list[str]:
-    """Return nox's arguments for whatever session is run."""
-    return ["-f", noxfile, "--no-dependencies", "--nocolor"]
+    """Return nox's arguments for whatever session is run.
+
+    Without one about colours: a log is no terminal, so it has none unless FORCE_COLOR asks for them.
+    """
+    return ["-f", noxfile, "--no-dependencies"]
 
 
 def selecting_arguments(session: str, posargs: Sequence[str]) -> list[str]:
