@@ -61,7 +61,7 @@ log = Path(sys.argv[1])
 log.write_text("\\x1b[2Jcollected 你好 [bold]items[/bold]\\n", encoding="utf-8")
 one, two, three = job("tests-3.12(x='[bold]')"), job("lint"), job("docs")
 plan = Plan(isonox="0", selection=Selection(), jobs=(one, two, three))
-with Board(terminal.stderr()) as board:
+with Board(terminal.drawing(sys.stderr)) as board:
     board(RunStarted(plan=plan, slots=2, directory=log.parent))
     for each in (one, two):
         board(JobStarted(job=each, log=log))

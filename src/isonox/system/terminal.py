@@ -47,11 +47,6 @@ def stdout() -> Console:
     return _console(sys.stdout)
 
 
-def stderr() -> Console:
-    """Return a console for talk."""
-    return _console(sys.stderr)
-
-
 def drawing(stream: TextIO) -> Console | None:
     """Return a console where colours or a layout may be wanted; None for a file or a pipe without these variables."""
     return _console(stream) if stream.isatty() or any(name in os.environ for name in _COLOURFUL) else None
