@@ -104,23 +104,31 @@ def test_a_fork_is_waited_for_by_several_threads() -> None:
     """Each gets to know how it ended; and one that has ended can be killed."""
     code = textwrap.dedent(
         """
-        import os, threading, time
+        import os, threading
         from isonox.system.processes import Fork
-        for _ in range(20):
+        hold, release = os.pipe()
+        forks = []
+        for _ in range(20):  # all of them before there are threads: Python warns of a fork beside any
             pid = os.fork()
             if not pid:
-                time.sleep(0.02)
+                os.read(hold, 1)
                 os._exit(7)
-            fork, codes = Fork(pid), []
-            waiting = [threading.Thread(target=lambda: codes.append(fork.wait())) for _ in range(3)]
-            for one in waiting:
-                one.start()
+            forks.append(Fork(pid))
+        codes = [[] for _ in forks]
+        def wait_for(which):
+            codes[which].append(forks[which].wait())
+        waiting = [threading.Thread(target=wait_for, args=(which,)) for which in range(20) for _ in range(3)]
+        for one in waiting:
+            one.start()
+        os.write(release, b"." * 20)
+        for fork in forks:
             while fork.poll() is None:
                 pass
-            for one in waiting:
-                one.join()
+        for one in waiting:
+            one.join()
+        for fork in forks:
             fork.kill()
-            assert [7, 7, 7] == codes, codes
+        assert [[7, 7, 7]] * 20 == codes, codes
         """
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
