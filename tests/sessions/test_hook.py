@@ -416,3 +416,30 @@ def test_nox_runs_sessions_per_package_in_parallel(repository: MakeRepository) -
     assert 0 == run.exit_code, run.output
     assert "check(a): success" in run.output
     assert "check(b): success" in run.output
+
+
+def test_the_sessions_of_a_parallel_nox_belong_to_one_run(repository: MakeRepository) -> None:
+    """Nox starts a process for each; what one requires finds the records of those before."""
+    noxfile = inspect.cleandoc(
+        """
+        import isonox
+
+        @isonox.session(per_package=True, venv_backend="none")
+        def check(session, package):
+            pass
+
+        @isonox.session(venv_backend="none", requires=["check"])
+        def total(session):
+            session.log("of %s", sorted(record.job for record in session.run_directory.read_records()))
+        """
+    )
+    manifests = {f"libs/{name}/pyproject.toml": f'[project]\nname = "{name}"\nversion = "1"\n' for name in ("a", "b")}
+    repo = repository({"noxfile.py": noxfile, **manifests}, settings='[tool.isonox]\npackages = ["libs/*"]\n')
+
+    for already in range(2):
+        run = repo.run_nox("--parallel", "2", "--session", "total")
+
+        assert 0 == run.exit_code, run.output
+        assert "of ['check(a)', 'check(b)']" in run.output
+        assert already + 1 == len(list((repo.path / ".isonox/runs").iterdir()))
+    assert 1 == len(list((repo.path / ".isonox/parallel").glob("*.json")))

@@ -12,7 +12,7 @@ import nox.registry
 from isonox.errors import ConfigurationError
 from isonox.model.pipeline import PLAIN
 from isonox.model.shard import Shard
-from isonox.sessions import environment, interpreter, project, recording, redaction, trace
+from isonox.sessions import environment, interpreter, pool, project, recording, redaction, trace
 from isonox.sessions.active import ActiveJob
 from isonox.sessions.messages import (
     HUNT_VARIABLE,
@@ -24,7 +24,7 @@ from isonox.sessions.messages import (
     Planned,
 )
 from isonox.sessions.run_directory import RunDirectory
-from isonox.system import files, terminal
+from isonox.system import files, processes, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ def job_of(runner: SessionRunner, root: Path) -> ActiveJob:
         seed=_seed(os.environ),
         hunt=os.environ.get(HUNT_VARIABLE, ""),
         root=root,
-        run=_run_directory(root),
+        run=_run_directory(root, parallel=runner.global_config.parallel_worker),
         facts=facts,
         config=project.config(root),
         in_ci=terminal.in_ci(),
@@ -96,17 +96,37 @@ def find_out(root: Path) -> None:
     """Find out what is the same for every job of a run: what forks from this process need not ask again."""
     _given_run()
     owner()
-    files.make_directory(_run_directory(root).trace_path("any").parent)
+    files.make_directory(_run_directory(root, parallel=False).trace_path("any").parent)
     trace.find_out(root)
     recording.find_out()
     interpreter.own_interpreter()
 
 
 @functools.cache
-def _run_directory(root: Path) -> RunDirectory:
-    """Return the run that this process belongs to: the given one, or one of its own."""
-    given = _given_run()
-    return RunDirectory.at(root / given) if given else RunDirectory.create(root)
+def _run_directory(root: Path, *, parallel: bool) -> RunDirectory:
+    """Return the run that this process belongs to: the given one, that of `nox -j`, or one of its own."""
+    if given := _given_run():
+        return RunDirectory.at(root / given)
+    return _run_of_parent(root, os.getppid()) if parallel else RunDirectory.create(root)
+
+
+def _run_of_parent(root: Path, parent: int) -> RunDirectory:
+    """Return the run of all sessions that one `nox -j` starts; the first that comes by makes it.
+
+    A file for each `nox -j` that is alive names its run.
+    """
+    folder = files.make_directory(files.state_directory(root) / "parallel")
+    with pool.locked(folder / "lock", "another session of nox -j begins the run"):
+        for path in folder.glob("*.json"):
+            if not processes.identity(int(path.stem)):
+                path.unlink()
+        path, identity = folder / f"{parent}.json", processes.identity(parent)
+        known = msgspec.json.decode(path.read_bytes(), type=tuple[str, str]) if path.exists() else None
+        if known and known[0] == identity:
+            return RunDirectory(files.state_directory(root) / "runs" / known[1])
+        run = RunDirectory.create(root)
+        files.write_atomic(path, msgspec.json.encode((identity, run.id)))
+    return run
 
 
 def _secrets(facts: Facts) -> list[str]:
