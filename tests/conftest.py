@@ -29,9 +29,12 @@ PATIENCE = 240
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-#: Files whose tests take long, most of it in sessions on a Python of their own: one Python to start them is enough.
+#: Files whose tests take long, most of it in sessions on a Python of their own, or in plain logic: one Python to start
+#: them is enough.
 ONCE = frozenset(
     {
+        "github/verify/test_proof.py",
+        "services/test_given.py",
         "services/test_kills.py",
         "stages/test_application.py",
         "stages/test_audit.py",
@@ -42,9 +45,13 @@ ONCE = frozenset(
         "stages/test_e2e.py",
         "stages/test_inputs.py",
         "stages/test_licenses.py",
+        "stages/test_lint.py",
         "stages/test_load.py",
         "stages/test_retrying.py",
+        "stages/test_security.py",
         "stages/test_splitting.py",
+        "stages/test_tests.py",
+        "stages/test_types.py",
         "verbs/test_again.py",
         "verbs/test_flaky.py",
         "verbs/test_gate.py",
