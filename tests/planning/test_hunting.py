@@ -53,5 +53,5 @@ def test_conditions_are_read_as_they_are_written() -> None:
         assert one == Conditions.parsed(str(one))
     with pytest.raises(UsageError, match="such as order=71,load=1; known are alone, order"):
         Conditions.parsed("order=many")
-    with pytest.raises(UsageError, match="unknown field `lod`"):
+    with pytest.raises(UsageError, match="there is no condition 'lod'"):
         Conditions.parsed("lod=1")

@@ -39,13 +39,14 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             UsageError: It is something else.
         """
         pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+        values = {name.strip(): value.strip() for name, _, value in pairs}
+        hint = f"such as order=71,load=1; known are {', '.join(cls.__struct_fields__)}"
+        if unknown := [name for name in values if name not in cls.__struct_fields__]:
+            raise UsageError(f"--under {text!r}: there is no condition {unknown[0]!r}", hint=hint)
         try:
-            return msgspec.convert({name.strip(): value.strip() for name, _, value in pairs}, cls, strict=False)
+            return msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:
-            known = ", ".join(cls.__struct_fields__)
-            raise UsageError(
-                f"--under {text!r}: {error}", hint=f"such as order=71,load=1; known are {known}"
-            ) from error
+            raise UsageError(f"--under {text!r}: {error}", hint=hint) from error
 
     @property
     def varied(self) -> dict[str, object]:

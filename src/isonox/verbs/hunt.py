@@ -97,7 +97,10 @@ def _session(checkout: Checkout, test: str, only: Sequence[str]) -> str:
 
     ordered = sorted((one for one in testing if distance(one) < 2), key=distance)  # noqa: PLR2004 - another package
     if not ordered:
-        raise UsageError(f"no session of stages.tests runs {file}", hint="name one: --only SESSION")
+        of = f"of --only {', '.join(only)}" if only else "of stages.tests"
+        raise UsageError(
+            f"no session {of} runs {file}", hint=f"{'leave --only out, or ' if only else ''}name one that runs pytest"
+        )
     return session_of(ordered[0].id) if ordered[0].shard else ordered[0].id
 
 

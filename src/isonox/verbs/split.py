@@ -68,8 +68,8 @@ def split(
     recorded = _recorded(_runs(checkout.root, run), counts, split_ones)
     if not recorded:
         raise NothingSelectedError(
-            "no run has recorded what tests these sessions ran",
-            hint="run them: isonox ci --only tests",
+            f"no run has recorded what tests {', '.join(only) or 'its sessions'} ran",
+            hint="stages that run pytest do that: isonox ci --only tests",
         )
     stored = _store(checkout.root, recorded.values(), whole=split_ones <= recorded.keys()) if store else []
     found = [_balance(checkout.root, name, shards or counts[name], one) for name, one in recorded.items()]
