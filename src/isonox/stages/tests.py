@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import junitparser
 
 from isonox.errors import ConfigurationError
-from isonox.model.naming import some
+from isonox.model.naming import count, some
 from isonox.model.record import TestCounts
 from isonox.sessions import install, project
 from isonox.sessions.arguments import checked
@@ -40,6 +40,7 @@ _AROUND = (
 )  # fmt: skip
 _TOOLS = ("pytest", "coverage", "hypothesis")
 #: https://docs.pytest.org/en/stable/reference/exit-codes.html
+_INTERRUPTED = 2
 _NOTHING_COLLECTED = 5
 
 
@@ -236,7 +237,11 @@ def _judge(session: Session, done: Outcome, counts: TestCounts, markers: str | N
     bad = counts.failed + counts.errors
     if done.failed or bad or complaints:  # a hook of the project may have changed how pytest ends
         failed = f"pytest failed: {done}" if done.failed else ""
-        outcome.judge(session, [f"{bad} of {counts.total} tests failed" if bad else failed, *complaints])
+        if bad and done.code == _INTERRUPTED and counts.errors == counts.total:  # none of them is a test
+            failed = f"{count(bad, 'file')} with tests can't be collected"
+        elif bad:
+            failed = f"{bad} of {counts.total} tests failed"
+        outcome.judge(session, [failed, *complaints])
     if counts.passed == 0 and session.shard.count > 1:
         session.note("every test of this shard was skipped")  # whether that is so of all, the run's proof tells
     elif counts.passed == 0:
