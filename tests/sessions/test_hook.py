@@ -442,4 +442,10 @@ def test_the_sessions_of_a_parallel_nox_belong_to_one_run(repository: MakeReposi
         assert 0 == run.exit_code, run.output
         assert "of ['check(a)', 'check(b)']" in run.output
         assert already + 1 == len(list((repo.path / ".isonox/runs").iterdir()))
-    assert 1 == len(list((repo.path / ".isonox/parallel").glob("*.json")))
+    kept = list((repo.path / ".isonox/parallel").glob("*.run"))
+    assert 2 == len(kept)
+    for path, content in zip(kept, ("", "nothing"), strict=True):  # such as after a power failure
+        path.write_text(content)
+        os.utime(path, (0, 0))
+    assert 0 == repo.run_nox("--parallel", "2", "--session", "total").exit_code
+    assert 1 == len(list((repo.path / ".isonox/parallel").glob("*.run")))

@@ -134,3 +134,45 @@ def test_a_fork_is_waited_for_by_several_threads() -> None:
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
 
     assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+def test_a_fork_that_nobody_may_wait_for_has_ended() -> None:
+    """Where the caller has SIGCHLD ignored, the system keeps no one's end."""
+    code = textwrap.dedent(
+        """
+        import os, signal
+        from isonox.system.processes import Fork
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        pid = os.fork()
+        if not pid:
+            os._exit(7)
+        fork = Fork(pid)
+        assert (0, 0) == (fork.wait(), fork.poll())
+        fork.kill()
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+def test_a_fork_has_the_variables_as_they_were() -> None:
+    """Whatever the encoding of file names is: programs that it starts get the same bytes."""
+    code = textwrap.dedent(
+        """
+        import os, sys
+        from isonox.system import processes
+        if os.fork():
+            sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+        processes.become_another(folder="/", variables=dict(os.environ), output=1, keep=())
+        sys.stdout.flush()
+        os.system('printf %s "$WORD"')
+        os._exit(0)
+        """
+    )
+    env = {**os.environb, b"WORD": b"caf\xe9", b"PYTHONCOERCECLOCALE": b"0", b"PYTHONUTF8": b"0", b"LC_ALL": b"C"}
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=env)
+
+    assert (0, b"caf\xe9", b"") == (done.returncode, done.stdout, done.stderr)

@@ -266,3 +266,27 @@ def test_variables_that_are_no_text_and_a_closed_stream_change_no_verdict(made: 
     )
 
     assert [b"0", b"0"] == done.stdout.splitlines(), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+@pytest.mark.parametrize("thread", [False, True])
+def test_whoever_ignores_the_end_of_children_gets_the_same_run(made: Repository, *, thread: bool) -> None:
+    """Some supervisors do, and what they start inherits it; also where the jobs can't be forked."""
+    begin = "import threading, time\nthreading.Thread(target=time.sleep, args=(3,), daemon=True).start()\n"
+    made.write({"noxfile.py": (begin if thread else "") + NOXFILE})
+    ignoring = (
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os, signal, sys; {ignoring}", "-m", "isonox", "ci", "--no-cache"],
+        cwd=made.path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert 0 == done.returncode, done.stderr
+    assert "green" in done.stdout
+    assert "Traceback" not in done.stderr

@@ -24,7 +24,7 @@ from isonox.sessions.messages import (
     Planned,
 )
 from isonox.sessions.run_directory import RunDirectory
-from isonox.system import files, processes, terminal
+from isonox.system import clock, files, processes, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from nox.sessions import SessionRunner
 
     from isonox.model.pipeline import Facts
+
+
+#: Seconds.
+_DAY = 86400
 
 
 def job_of(runner: SessionRunner, root: Path) -> ActiveJob:
@@ -113,19 +117,27 @@ def _run_directory(root: Path, *, parallel: bool) -> RunDirectory:
 def _run_of_parent(root: Path, parent: int) -> RunDirectory:
     """Return the run of all sessions that one `nox -j` starts; the first that comes by makes it.
 
-    A file for each `nox -j` that is alive names its run.
+    A file for each `nox -j` names its run. Its own name tells that process from all others, those of other containers
+    included.
+
+    Raises:
+        StateError: `.isonox/` can't be written.
     """
-    folder = files.make_directory(files.state_directory(root) / "parallel")
-    with pool.locked(folder / "lock", "another session of nox -j begins the run"):
-        for path in folder.glob("*.json"):
-            if not processes.identity(int(path.stem)):
-                path.unlink()
-        path, identity = folder / f"{parent}.json", processes.identity(parent)
-        known = msgspec.json.decode(path.read_bytes(), type=tuple[str, str]) if path.exists() else None
-        if known and known[0] == identity:
-            return RunDirectory(files.state_directory(root) / "runs" / known[1])
-        run = RunDirectory.create(root)
-        files.write_atomic(path, msgspec.json.encode((identity, run.id)))
+    state = files.state_directory(root)
+    folder = files.make_directory(state / "parallel")
+    try:
+        with pool.locked(folder / "lock", "another session of nox -j begins the run"):
+            for old in folder.glob("*.run"):
+                if old.stat().st_mtime < clock.posix() - _DAY:
+                    old.unlink()
+            path = folder / f"{parent}-{processes.identity(parent)}.run"
+            known = path.read_text("ascii", "replace") if path.exists() else ""
+            if known and (state / "runs" / known / "records").is_dir():
+                return RunDirectory(state / "runs" / known)
+            run = RunDirectory.create(root)
+            files.write_atomic(path, run.id.encode())
+    except OSError as error:
+        raise files.state_error(error, f"can't begin a run in {folder}") from error
     return run
 
 

@@ -60,7 +60,8 @@ def serve(connection: int, lifeline: int, noxfile: str, parent: int) -> NoReturn
         noxfile: Relative to the current folder.
         parent: Process id of the one that asks for jobs; this one ends with it.
     """
-    sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m` does, wherever a session goes
+    if not sys.flags.safe_path:
+        sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m` does, wherever a session goes
     sys.argv = ["nox", *messages.nox_arguments(noxfile)]
     processes.become_subreaper()
     _end_with(parent)

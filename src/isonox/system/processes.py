@@ -84,11 +84,18 @@ class Fork:
         self._lock = threading.Lock()
 
     def poll(self) -> int | None:
-        """Return how it ended, negative for the signal that killed it; None while it lives."""
+        """Return how it ended, negative for the signal that killed it; None while it lives.
+
+        Where the caller of this program has SIGCHLD ignored, nobody gets to know: it is 0 then, as in `subprocess`.
+        """
         with self._lock:
             if self._code is None:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
-                self._code = os.waitstatus_to_exitcode(status) if pid else None
+                try:
+                    pid, status = os.waitpid(self.pid, os.WNOHANG)
+                except ChildProcessError:
+                    self._code = 0
+                else:
+                    self._code = os.waitstatus_to_exitcode(status) if pid else None
             return self._code
 
     def wait(self) -> int:
@@ -137,7 +144,7 @@ def _pin_environment() -> None:
 
     What setenv(3) has allocated it may move when it adds one more, under the feet of a thread that looks at them.
     """
-    items = [f"{name}={value}".encode(errors="surrogateescape") for name, value in os.environ.items()]
+    items = [b"%b=%b" % pair for pair in os.environb.items()]
     _pinned.append((ctypes.c_char_p * (len(items) + 1))(*items, None))
     with contextlib.suppress(ValueError):  # this C library has another name for it
         ctypes.c_void_p.in_dll(_c_library(), "environ").value = ctypes.addressof(_pinned[-1])
