@@ -90,8 +90,8 @@ def test_the_number_of_shards_follows_from_what_is_recorded(repository: MakeRepo
         (["--shards", "0"], ExitCode.USAGE, "--shards 0: a number from 1 to 64 is needed"),
         (["--only", "test"], ExitCode.USAGE, "unknown session 'test' (did you mean 'tests'?)"),
         (["--run", "nowhere"], ExitCode.USAGE, "there is no folder "),
-        ([], ExitCode.NOTHING_SELECTED, "no run has recorded what tests its sessions ran"),
-        (["--only", "tests"], ExitCode.NOTHING_SELECTED, "no run has recorded what tests tests ran"),
+        ([], ExitCode.NOTHING_SELECTED, "no run has recorded which tests ran in these sessions"),
+        (["--only", "tests"], ExitCode.NOTHING_SELECTED, "no run has recorded which tests ran in tests"),
     ],
 )
 def test_what_can_not_be_shown_is_said(

@@ -97,10 +97,8 @@ def _session(checkout: Checkout, test: str, only: Sequence[str]) -> str:
 
     ordered = sorted((one for one in testing if distance(one) < 2), key=distance)  # noqa: PLR2004 - another package
     if not ordered:
-        of = f"of --only {', '.join(only)}" if only else "of stages.tests"
-        raise UsageError(
-            f"no session {of} runs {file}", hint=f"{'leave --only out, or ' if only else ''}name one that runs pytest"
-        )
+        of = f"--only {', '.join(only)}" if only else "stages.tests"
+        raise UsageError(f"no session of {of} runs {file}", hint="name one that runs pytest: --only SESSION")
     return session_of(ordered[0].id) if ordered[0].shard else ordered[0].id
 
 

@@ -68,7 +68,7 @@ def split(
     recorded = _recorded(_runs(checkout.root, run), counts, split_ones)
     if not recorded:
         raise NothingSelectedError(
-            f"no run has recorded what tests {', '.join(only) or 'its sessions'} ran",
+            f"no run has recorded which tests ran in {', '.join(only) or 'these sessions'}",
             hint="stages that run pytest do that: isonox ci --only tests",
         )
     stored = _store(checkout.root, recorded.values(), whole=split_ones <= recorded.keys()) if store else []
