@@ -159,20 +159,21 @@ def test_a_fork_that_nobody_may_wait_for_has_ended() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
 def test_a_fork_has_the_variables_as_they_were() -> None:
-    """Whatever the encoding of file names is: programs that it starts get the same bytes."""
+    """Whatever the encoding of file names is, such as Latin-1: programs that it starts get the same bytes."""
     code = textwrap.dedent(
         """
         import os, sys
         from isonox.system import processes
+        to_bytes, to_text = (lambda text: text.encode("latin-1")), (lambda data: data.decode("latin-1"))
+        os.environ = os._Environ(os.environb._data, to_bytes, to_text, to_bytes, to_text)
         if os.fork():
             sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
         processes.become_another(folder="/", variables=dict(os.environ), output=1, keep=())
-        sys.stdout.flush()
         os.system('printf %s "$WORD"')
         os._exit(0)
         """
     )
-    env = {**os.environb, b"WORD": b"caf\xe9", b"PYTHONCOERCECLOCALE": b"0", b"PYTHONUTF8": b"0", b"LC_ALL": b"C"}
+    env = {**os.environb, b"WORD": b"caf\xe9"}
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=env)
 
     assert (0, b"caf\xe9", b"") == (done.returncode, done.stdout, done.stderr)
