@@ -290,3 +290,22 @@ def test_whoever_ignores_the_end_of_children_gets_the_same_run(made: Repository,
     assert 0 == done.returncode, done.stderr
     assert "green" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+def test_modules_are_found_as_with_a_safe_path(made: Repository) -> None:
+    """Python puts no folder of its own before those of PYTHONPATH then, and none of them is lost."""
+    made.write({"noxfile.py": "import helping\n" + NOXFILE, "away/helping.py": ""})
+    env = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": str(made.path / "away")}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "isonox", "ci", "--no-cache"],
+        cwd=made.path,
+        check=False,
+        capture_output=True,
+        text=True,
+        env=env,
+    )
+
+    assert 0 == done.returncode, done.stderr
+    assert "loaded the noxfile for themselves" not in done.stderr
