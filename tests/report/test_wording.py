@@ -6,7 +6,7 @@ import io
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -58,6 +58,7 @@ def test_a_cut_name_never_takes_more_cells(text: str, width: int) -> None:
     st.lists(st.tuples(*[st.text(st.characters(max_codepoint=0x17F), max_size=12)] * 3), min_size=1, max_size=5),
     st.integers(10, 60),
 )
+@example(rows=[("", "", "")] * 2, width=10)
 def test_a_plain_table_is_that_of_rich(rows: list[tuple[str, ...]], width: int) -> None:
     """Without importing rich; where a layout is needed, there is none."""
     console = Console(file=io.StringIO(), width=width, color_system=None)
@@ -69,7 +70,8 @@ def test_a_plain_table_is_that_of_rich(rows: list[tuple[str, ...]], width: int) 
         console.print(wording.table(headings, rows))
     whole = captured.get()
     if found is not None:
-        assert [line.rstrip() for line in whole.splitlines()] == [line.rstrip() for line in found.splitlines()]
+        printed = f"{found}\n"
+        assert [line.rstrip() for line in whole.splitlines()] == [line.rstrip() for line in printed.splitlines()]
     else:
         assert not whole.isascii() or max(map(len, whole.splitlines())) + 2 >= width
 

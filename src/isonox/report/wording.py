@@ -138,7 +138,7 @@ def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]], width: i
     """Return the same as plain text; None where it takes a layout: it does not fit, or has letters of another width."""
     head, cells = _filled(headings, rows)
     columns = [max(map(len, column)) + _GAP for column in zip(head, *cells, strict=True)]
-    lines = ["".join(map(str.ljust, row, columns)) for row in (head, *cells)]
+    lines = ["".join(map(str.ljust, row, columns)) for row in (head, *cells)] if columns else []
     return "\n".join(lines) if sum(columns) <= width and all(map(str.isascii, lines)) else None
 
 
